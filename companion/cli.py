@@ -1,0 +1,488 @@
+"""The command line: parses, calls one command, sets the exit code. All of typer is here.
+
+Knows: words, options, exit codes. Must never know: sensors, files, posture. Commands are imported when they
+are called, so that `--help` loads no numerical, radio or screen package.
+"""
+
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from typer.core import TyperCommand
+
+from companion import __version__, host
+from companion.commands.options import (
+    CalibrateOptions,
+    ConfigOptions,
+    ExportOptions,
+    ImportOptions,
+    MonitorOptions,
+    PairOptions,
+    ReplayOptions,
+    ScanOptions,
+    SessionsOptions,
+    Shared,
+    SimulateOptions,
+    Simulation,
+    Style,
+)
+from companion.commands.words import seconds, split_pair, times_real_time, with_story
+from companion.errors import CompanionError, UsageError
+
+ABOUT = (
+    "A motion sensor on the upper back, a measure of slouching, and an alert when a forward posture persists."
+)
+CARE = "This is not a medical device. Stop at the first discomfort."
+
+
+class Command(TyperCommand):
+    """A command whose `--simulated` may stand without a story, and that ends quietly when it is stopped."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Give a bare `--simulated` its story before the options are parsed."""
+        return super().parse_args(ctx, with_story(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        """Run the command; Ctrl-C, SIGTERM, a closed terminal and a reader that went away end it with 0."""
+        try:
+            with host.stop_signals(_interrupt):
+                return super().invoke(ctx)
+        except KeyboardInterrupt:
+            raise typer.Exit(0) from None
+        except BrokenPipeError:
+            _silence_stdout()
+            raise typer.Exit(0) from None
+
+
+def _interrupt() -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _silence_stdout() -> None:
+    """Point stdout at nothing, so that the interpreter's last flush meets no closed pipe."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+app = typer.Typer(help=ABOUT, epilog=CARE, rich_markup_mode=None, add_completion=False)
+config_app = typer.Typer(help="Every setting, and where the files lie.", epilog=CARE, rich_markup_mode=None)
+
+
+# ---- options that several commands share
+
+Alias = Annotated[
+    str | None, typer.Argument(metavar="[ALIAS]", help="The sensor; without it, the first one paired.")
+]
+Simulated = Annotated[
+    str | None,
+    typer.Option(
+        metavar="[STORY]", help="A simulated sensor: a built-in story (demo) or a motion file (.npz)."
+    ),
+]
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="With --simulated: speak this driver's protocol.")
+]
+Fault = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="KIND@START[+LENGTH]", help="With --simulated: a fault, such as link@20+20. Repeatable."
+    ),
+]
+Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a screen.")]
+Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
+Set = Annotated[
+    list[str] | None, typer.Option("--set", metavar="KEY=VALUE", help="A setting for this run. Repeatable.")
+]
+Profile = Annotated[str | None, typer.Option(metavar="NAME", help="desk, standing, sofa or one of your own.")]
+Mode = Annotated[str | None, typer.Option(metavar="coach|track", help="coach alerts; track only counts.")]
+Duration = Annotated[
+    float | None, typer.Option(parser=seconds, metavar="S", help="Stop after so many seconds.")
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(metavar="DIR", envvar="POSTURE_DATA_DIR", help="Keep everything this program stores here."),
+]
+Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")]
+
+
+def shared(
+    data_dir: Path | None,
+    verbose: bool,
+    texts: Sequence[str] | None = None,
+    *,
+    profile: str | None = None,
+    mode: str | None = None,
+) -> Shared:
+    """The options every command takes; --profile and --mode are settings too, and count after --set."""
+    if verbose:
+        _log_to_stderr()
+    named = [(key, value) for key, value in (("profile", profile), ("mode", mode)) if value is not None]
+    return Shared(
+        data_dir=data_dir, settings=(*(split_pair(text) for text in texts or ()), *named), verbose=verbose
+    )
+
+
+def simulation(story: str | None, device: str | None, faults: Sequence[str] | None) -> Simulation:
+    """The simulated sensor; raises UsageError for its options without `--simulated`."""
+    if story is None and (device is not None or faults):
+        raise UsageError("--device and --fault belong to a simulated sensor.", "Add --simulated [STORY].")
+    return Simulation(story=story, device=device, faults=tuple(faults or ()))
+
+
+def style(plain: bool, as_json: bool) -> Style:
+    """How to print; JSON counts where both are asked for."""
+    return "json" if as_json else "plain" if plain else "auto"
+
+
+def _log_to_stderr() -> None:
+    import logging
+
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
+    logger = logging.getLogger("companion")
+    logger.handlers[:] = [handler]
+    logger.setLevel(logging.DEBUG)
+
+
+# ---- the commands
+
+
+@app.callback(invoke_without_command=True)
+def root(
+    ctx: typer.Context,
+    version: Annotated[bool, typer.Option("--version", help="Print the version.")] = False,
+) -> None:
+    """Print the version, or the help where no command is given."""
+    if version:
+        print(f"posture-companion {__version__}")
+    elif ctx.invoked_subcommand is None:
+        print(ctx.get_help())
+
+
+@app.command(cls=Command, epilog=CARE)
+def scan(
+    *,
+    timeout: Annotated[float, typer.Option(parser=seconds, metavar="S", help="How long to listen.")] = 10.0,
+    json: Json = False,
+    simulated: Simulated = None,
+    device: Device = None,
+    fault: Fault = None,
+    plain: Plain = False,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """List the sensors in range, best signal first."""
+    from companion.commands import scan as command
+
+    command.run(
+        ScanOptions(
+            shared=shared(data_dir, verbose),
+            simulation=simulation(simulated, device, fault),
+            style=style(plain, json),
+            timeout_s=timeout,
+        )
+    )
+
+
+@app.command(cls=Command, epilog=CARE)
+def pair(
+    *,
+    alias: Annotated[str | None, typer.Argument(metavar="[ALIAS]", help="What to call the sensor.")] = None,
+    address: Annotated[
+        str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")
+    ] = None,
+    simulated: Simulated = None,
+    device: Device = None,
+    fault: Fault = None,
+    plain: Plain = False,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Find a sensor, bond with it, read what it can do, and remember it."""
+    from companion.commands import pair as command
+
+    command.run(
+        PairOptions(
+            shared=shared(data_dir, verbose),
+            simulation=simulation(simulated, device, fault),
+            style=style(plain, False),
+            alias=alias,
+            address=address,
+        )
+    )
+
+
+@app.command(cls=Command, epilog=CARE)
+def calibrate(
+    *,
+    alias: Alias = None,
+    profile: Profile = None,
+    simulated: Simulated = None,
+    device: Device = None,
+    fault: Fault = None,
+    plain: Plain = False,
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Take your baseline: hold, bend forward, hold. The steps wait for you."""
+    from companion.commands import calibrate as command
+
+    command.run(
+        CalibrateOptions(
+            shared=shared(data_dir, verbose, set_, profile=profile),
+            simulation=simulation(simulated, device, fault),
+            style=style(plain, False),
+            alias=alias,
+        )
+    )
+
+
+@app.command(cls=Command, epilog=CARE)
+def monitor(
+    *,
+    alias: Alias = None,
+    profile: Profile = None,
+    mode: Mode = None,
+    duration: Duration = None,
+    calibrate: Annotated[bool, typer.Option("--calibrate", help="Begin with the guided holds.")] = False,
+    simulated: Simulated = None,
+    device: Device = None,
+    fault: Fault = None,
+    plain: Plain = False,
+    json: Json = False,
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Watch posture live; every session is recorded."""
+    from companion.commands import monitor as command
+
+    command.run(
+        MonitorOptions(
+            shared=shared(data_dir, verbose, set_, profile=profile, mode=mode),
+            simulation=simulation(simulated, device, fault),
+            style=style(plain, json),
+            alias=alias,
+            duration_s=duration,
+            calibrate=calibrate,
+        )
+    )
+
+
+@app.command(cls=Command, epilog=CARE)
+def replay(
+    *,
+    file: Annotated[
+        Path, typer.Argument(metavar="FILE", help="A recording: a path, or a name from `sessions`.")
+    ],
+    speed: Annotated[
+        float, typer.Option(parser=times_real_time, metavar="N|max", help="How many times real time.")
+    ] = 1.0,
+    settled: Annotated[
+        bool, typer.Option("--settled", help="With late samples in their place, as `export` sees it.")
+    ] = False,
+    plain: Plain = False,
+    json: Json = False,
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Run a recording through the same pipeline again."""
+    from companion.commands import replay as command
+
+    command.run(
+        ReplayOptions(
+            shared=shared(data_dir, verbose, set_),
+            style=style(plain, json),
+            file=file,
+            speed=speed,
+            settled=settled,
+        )
+    )
+
+
+@app.command(cls=Command, epilog=CARE)
+def export(
+    *,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Recordings.")] = None,
+    out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; without it, here.")] = None,
+    tables: Annotated[
+        str | None,
+        typer.Option(
+            metavar="LIST", help="Some of sessions,minutes,episodes,samples; not samples by default."
+        ),
+    ] = None,
+    anonymous: Annotated[bool, typer.Option("--anonymous", help="No sensor name, no absolute time.")] = False,
+    describe: Annotated[bool, typer.Option("--describe", help="Print what each column means.")] = False,
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Write recordings as CSV files."""
+    from companion.commands import export as command
+
+    command.run(
+        ExportOptions(
+            shared=shared(data_dir, verbose, set_),
+            files=tuple(files or ()),
+            out=out,
+            tables=tables,
+            describe=describe,
+            anonymous=anonymous,
+        )
+    )
+
+
+@app.command(cls=Command, epilog=CARE)
+def sessions(
+    *,
+    json: Json = False,
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """List your recordings, newest first."""
+    from companion.commands import sessions as command
+
+    command.run(SessionsOptions(shared=shared(data_dir, verbose, set_), as_json=json))
+
+
+@app.command(cls=Command, epilog=CARE)
+def simulate(
+    *,
+    story: Annotated[str, typer.Argument(metavar="STORY", help="A built-in story or a motion file (.npz).")],
+    to: Annotated[
+        Path | None, typer.Option(metavar="FILE.posture", help="Write a recording, without a radio.")
+    ] = None,
+    hci: Annotated[
+        str | None, typer.Option(metavar="TRANSPORT", help="Be a sensor on this Bluetooth controller.")
+    ] = None,
+    duration: Duration = None,
+    seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed, another wearer.")] = 0,
+    fault: Fault = None,
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Play a story into a recording, or as a sensor on a Bluetooth controller."""
+    if (to is None) == (hci is None):
+        raise UsageError("simulate needs either --to FILE.posture or --hci TRANSPORT.")
+    from companion.commands import simulate as command
+
+    command.run(
+        SimulateOptions(
+            shared=shared(data_dir, verbose, set_),
+            story=story,
+            to=to,
+            hci=hci,
+            duration_s=duration,
+            seed=seed,
+            faults=tuple(fault or ()),
+        )
+    )
+
+
+@app.command("import", cls=Command, epilog=CARE)
+def import_(
+    *,
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A motion file (.npz) or a CSV file.")],
+    out: Annotated[Path, typer.Option(metavar="FILE.posture", help="The recording to write.")],
+    rate: Annotated[
+        float | None,
+        typer.Option(
+            metavar="HZ", min=1.0, max=1000.0, help="Samples a second, where the file tells no time."
+        ),
+    ] = None,
+    columns: Annotated[str, typer.Option(metavar="MAP", help="CSV: t=time,ax=...,ay=...,az=...,gx=...")] = "",
+    units: Annotated[
+        str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps (without it s, m/s², rad/s).")
+    ] = "",
+    set_: Set = None,
+    data_dir: DataDir = None,
+    verbose: Verbose = False,
+) -> None:
+    """Turn motion that was recorded elsewhere into a recording."""
+    from companion.commands import import_file as command
+
+    command.run(
+        ImportOptions(
+            shared=shared(data_dir, verbose, set_),
+            file=file,
+            out=out,
+            rate_hz=rate,
+            columns=columns,
+            units=units,
+        )
+    )
+
+
+@config_app.command("show", cls=Command, epilog=CARE)
+def config_show(
+    *, json: Json = False, set_: Set = None, data_dir: DataDir = None, verbose: Verbose = False
+) -> None:
+    """List every setting: key, value, and where it comes from."""
+    from companion.commands import config as command
+
+    command.show(ConfigOptions(shared=shared(data_dir, verbose, set_), as_json=json))
+
+
+@config_app.command("path", cls=Command, epilog=CARE)
+def config_path(json: Json = False, data_dir: DataDir = None, verbose: Verbose = False) -> None:
+    """Print where the settings file lies; with --json, the other places too."""
+    from companion.commands import config as command
+
+    command.path(ConfigOptions(shared=shared(data_dir, verbose), as_json=json))
+
+
+app.add_typer(config_app, name="config")
+
+
+# ---- the way out
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command and return the exit code; messages for people go to stderr, three lines at most.
+
+    Only what no user can cause leaves as an exception, with its traceback.
+    """
+    host.private_from_now_on()
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(args=arguments, prog_name="posture", standalone_mode=False)
+    except CompanionError as error:
+        return _tell(str(error), error.hint, error.exit_code)
+    except typer.TyperException as error:
+        context = getattr(error, "ctx", None)
+        path = context.command_path if context is not None else "posture"
+        return _tell(error.format_message(), f"See `{path} --help`.", CompanionError.exit_code)
+    except typer.Abort:
+        return 0
+    _flush()
+    return code if isinstance(code, int) else 0
+
+
+def _flush() -> None:
+    """Write what is still buffered now, where a reader that went away can be borne."""
+    try:
+        sys.stdout.flush()
+    except BrokenPipeError:
+        _silence_stdout()
+
+
+def _tell(message: str, hint: str, code: int) -> int:
+    for line in (f"error: {message}", hint):
+        if line:
+            print(_printable(line), file=sys.stderr)
+    return code
+
+
+def _printable(text: str) -> str:
+    """One line without control characters: a message may quote a file or a sensor that means harm."""
+    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

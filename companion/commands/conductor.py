@@ -1,0 +1,92 @@
+"""Leads a session through its guided calibration: watches the angles, puts the result in its place.
+
+Pure: frames and angles in, frames out; the same live and in `simulate`. Knows: the guide, sessions. Must never
+know: how a wearer is told, files.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+from companion.output.instants import utc_text
+from companion.posture.calibration import CalibrationRefused, Guide, Prompt
+from companion.session import Session
+from firmware_protocol.frames import CalibrationSet, Closed, Frame, Opened
+
+if TYPE_CHECKING:
+    import numpy.typing as npt
+
+
+class Conductor:
+    """One guided calibration within a session. Give it the ANGLES of every report until it is `over`."""
+
+    def __init__(self, header: Opened, profile: str) -> None:
+        self._header, self._profile = header, profile
+        self._guide = Guide()
+
+    @property
+    def prompt(self) -> Prompt:
+        """What the wearer is asked for now."""
+        return self._guide.prompt
+
+    @property
+    def over(self) -> bool:
+        """Whether there is a baseline, or a reason why there is none."""
+        return self._guide.result is not None
+
+    @property
+    def refusal(self) -> str:
+        """Why there is no baseline, in one sentence; empty while that is open, and after a success."""
+        result = self._guide.result
+        return str(result) if isinstance(result, CalibrationRefused) else ""
+
+    def watch(self, angles: "npt.NDArray[Any]", t_host_ns: int) -> CalibrationSet | None:
+        """Take ANGLES that came until `t_host_ns`; the frame to put into the session, once there is a baseline."""
+        if self.over:
+            return None
+        self._guide.feed(angles)
+        return self._placed(t_host_ns)
+
+    def finish(self, t_host_ns: int) -> CalibrationSet | None:
+        """Nothing more comes: the frame, if the last moment completes the baseline; else there is a refusal."""
+        if self.over:
+            return None
+        self._guide.finish()
+        return self._placed(t_host_ns)
+
+    def _placed(self, t_host_ns: int) -> CalibrationSet | None:
+        result = self._guide.result
+        if result is None or isinstance(result, CalibrationRefused):
+            return None
+        taken_utc = utc_text(self._header.utc_ns + t_host_ns - self._header.t_host_ns)
+        made = replace(result, profile=self._profile, taken_utc=taken_utc)
+        return CalibrationSet(t_host_ns=t_host_ns, calibration_json=made.to_json())
+
+
+def conducted(frames: Iterable[Frame], profile: str, refused: list[str]) -> Iterator[Frame]:
+    """The frames of a session, with a `CalibrationSet` where the holds in them are complete.
+
+    A session that opens with a calibration passes unchanged. `refused` takes the reason where there is no baseline.
+    """
+    source = iter(frames)
+    header = next(source)
+    yield header
+    if isinstance(header, Opened) and header.calibration_json is None:
+        yield from _through_the_holds(header, source, Conductor(header, profile), refused)
+    yield from source
+
+
+def _through_the_holds(
+    header: Opened, source: Iterator[Frame], conductor: Conductor, refused: list[str]
+) -> Iterator[Frame]:
+    session = Session(header, keep_angles=True)
+    for frame in source:  # one at a time, so that the place of the result depends on the session alone
+        placed = conductor.watch(session.feed([frame]).angles, frame.t_host_ns)
+        yield frame
+        if placed is not None and not isinstance(frame, Closed):
+            yield placed
+        if conductor.over:
+            break
+    conductor.finish(header.t_host_ns)
+    if conductor.refusal:
+        refused.append(conductor.refusal)

@@ -1,0 +1,57 @@
+"""`posture export`: recordings as CSV tables, in the settled view.
+
+Knows: recordings, sessions, tables. Must never know: how a figure is computed or a cell is written.
+"""
+
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from companion.commands.options import ExportOptions
+from companion.commands.recorded import Computed, computed, header_of, opened, trouble
+from companion.errors import UsageError
+
+if TYPE_CHECKING:
+    from companion.output.csv_export import SessionTables
+
+
+def run(options: ExportOptions) -> None:
+    """Write the tables of every recording and print their paths; nothing is written where anything is in the way."""
+    if options.describe:
+        from companion.output.dictionary import describe
+
+        print("\n".join(describe()))
+        return
+    if not options.files:
+        raise UsageError("export needs at least one recording.", "`posture sessions` lists them.")
+    from companion.output.csv_export import check_targets, parse_tables, write_tables
+
+    tables = parse_tables(options.tables)
+    directory = options.out or Path()
+    recordings = [opened(options.shared, file) for file in options.files]
+    headers = [header_of(recording, options.shared) for recording in recordings]
+    check_targets([header.session_id for header in headers], directory, tables)
+    for recording, header in zip(recordings, headers, strict=True):
+        found = computed(recording, header, keep_angles="samples" in tables)
+        for sentence in trouble(recording):
+            print(f"warning: {sentence}", file=sys.stderr)
+        for path in write_tables(_tables_of(found), directory, tables, anonymous=options.anonymous):
+            print(path)
+
+
+def _tables_of(found: Computed) -> "SessionTables":
+    from companion.output.csv_export import SampleTable, SessionTables
+
+    angles = found.angles
+    return SessionTables(
+        header=found.header,
+        summary=found.summary,
+        posture=found.posture,
+        events=found.events,
+        samples=SampleTable(
+            samples=angles,
+            t_session_ns=angles["t_session_ns"],
+            sagittal_deg=angles["sagittal_deg"],
+            lateral_deg=angles["lateral_deg"],
+        ),
+    )

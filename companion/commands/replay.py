@@ -1,0 +1,77 @@
+"""`posture replay`: a recording through the same pipeline again, in its own time or faster.
+
+Knows: recordings, sessions, voices, pace. Must never know: how a row is computed or printed. Never writes to a
+recording.
+"""
+
+import math
+import sys
+import threading
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
+
+from companion import host
+from companion.commands.options import ReplayOptions
+from companion.commands.recorded import header_of, opened, pieces, trouble
+from firmware_protocol.frames import Frame
+
+if TYPE_CHECKING:
+    from companion.recording import Recording
+
+_NS_PER_S = 1e9
+
+
+def run(options: ReplayOptions) -> None:
+    """Tell the session again; stopped or no longer read, it ends with the summary of what was replayed."""
+    from companion.commands.voices import voice
+    from companion.output.lines import LineWriter
+    from companion.session import Session
+
+    recording = opened(options.shared, options.file)
+    header = header_of(recording, options.shared)
+    view = "settled" if options.settled else "lived"
+    session = Session(header, view=view)
+    teller = voice(options.style, header, recording.path.absolute(), view)
+    out, stop = LineWriter(sys.stdout.buffer), threading.Event()
+    _read_through(recording)
+    with host.stop_signals(stop.set):
+        out.put(teller.begin(recording.damage))
+        for piece in in_time(recording.frames(), header.t_host_ns, options.speed, stop.wait):
+            if stop.is_set() or not out.put(teller.tell(session.feed(piece))):
+                break
+        last = session.close()
+        out.put([*teller.tell(last), *teller.end(last.summary or {})])
+
+
+def _read_through(recording: "Recording") -> None:
+    """Read the recording once, so that its damage is known before the first row, and say what is wrong with it."""
+    for _ in recording.frames():
+        pass
+    for sentence in trouble(recording):
+        print(f"warning: {sentence}", file=sys.stderr)
+
+
+def in_time(
+    frames: Iterable[Frame],
+    t0_ns: int,
+    speed: float,
+    wait: Callable[[float], bool],
+    clock: Callable[[], int] = host.boot_ns,
+) -> Iterator[list[Frame]]:
+    """Frames in pieces, each handed over when it is due: `speed` times real time from `t0_ns` on.
+
+    `wait` takes seconds and says whether to stop; a speed of infinity is as fast as they are read.
+    """
+    if math.isinf(speed):
+        yield from pieces(frames)
+        return
+    began_ns, piece = clock(), list[Frame]()
+    for frame in frames:
+        due_ns = began_ns + (frame.t_host_ns - t0_ns) / speed
+        if due_ns > clock():
+            yield piece
+            piece = []
+            if wait((due_ns - clock()) / _NS_PER_S):
+                return
+        piece.append(frame)
+    yield piece

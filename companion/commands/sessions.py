@@ -1,0 +1,100 @@
+"""`posture sessions`: this user's recordings, newest first.
+
+Knows: the data directory, recordings, the figures of a session. Must never know: how a figure is computed.
+"""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from companion.commands.options import SessionsOptions, Shared
+from companion.commands.places import SUFFIX, close_cut_off, places
+from companion.commands.recorded import computed, header_of
+from companion.errors import RecordingError
+from companion.output.instants import elapsed_text
+from companion.output.text import json_text, printable_path
+
+_HEAD = f"{'STARTED':<11}  {'LENGTH':>8}  {'FORWARD':>8}  {'ALERTS':>6}  FILE"
+
+
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """One recording: the columns of `sessions`, or why it cannot be read."""
+
+    file: Path
+    closed: bool
+    columns: dict[str, Any] | None
+    error: str = ""
+
+
+def run(options: SessionsOptions) -> None:
+    """Print a table, or one JSON object a line; each recording as soon as it is computed."""
+    where = places(options.shared.data_dir)
+    close_cut_off(where)
+    files = newest_first(where.sessions)
+    if not files:
+        print(f"There are no recordings in {where.sessions} yet.", file=sys.stderr)
+        return
+    found = (listed(file, options.shared) for file in files)
+    for line in map(_json_line, found) if options.as_json else _table(found):
+        print(line, flush=True)
+
+
+def newest_first(directory: Path) -> list[Path]:
+    """Every recording of a directory, ordered by the start in its header (where that is unreadable: by its name)."""
+    found = [file.absolute() for file in directory.glob(f"*{SUFFIX}")] if directory.is_dir() else []
+    return sorted(found, key=lambda file: (_started(file), file.name), reverse=True)
+
+
+def _started(file: Path) -> int:
+    from companion.recording import open_recording
+
+    try:
+        return open_recording(file).header.utc_ns
+    except RecordingError:
+        return 0
+
+
+def listed(file: Path, shared: Shared) -> Listed:
+    """One recording, computed in the settled view."""
+    from companion.recording import open_recording
+
+    try:
+        recording = open_recording(file)
+        columns = computed(recording, header_of(recording, shared)).summary
+    except RecordingError as error:
+        return Listed(file, closed=False, columns=None, error=str(error))
+    return Listed(file, recording.closed, columns)
+
+
+def _json_line(one: Listed) -> str:
+    """The columns with the decimals of a summary line, then `file` and `closed` (and `error` where there is one)."""
+    from companion.output.dictionary import names
+    from companion.output.lines import summary_line
+
+    columns = dict.fromkeys(names("sessions"))
+    if one.columns is not None:
+        columns |= json.loads(summary_line(one.columns, str(one.columns["view"])))
+        columns.pop("type")
+    error = {"error": one.error} if one.error else {}
+    return json_text({**columns, "file": str(one.file), "closed": one.closed, **error})
+
+
+def _table(found: Iterable[Listed]) -> Iterator[str]:
+    yield _HEAD
+    for one in found:
+        yield _row(one)
+
+
+def _row(one: Listed) -> str:
+    name = printable_path(one.file.name)
+    if one.columns is None:
+        return f"{'–':<11}  {'–':>8}  {'–':>8}  {'–':>6}  {name}  cannot be read"
+    columns = one.columns
+    started = str(columns["started_local"])[5:16].replace("T", " ")
+    length, forward = elapsed_text(columns["duration_s"]), elapsed_text(columns["forward_s"])
+    state = "" if one.closed else "  open"
+    return f"{started:<11}  {length:>8}  {forward:>8}  {columns['alerts']:>6}  {name}{state}"

@@ -1,0 +1,63 @@
+"""Words of the command line as values: durations, speeds, KEY=VALUE, and the story after `--simulated`.
+
+Pure. Raises UsageError with what the word should have been. Must never know: typer, settings, files.
+"""
+
+import math
+from collections.abc import Sequence
+
+from companion.errors import UsageError
+
+DEFAULT_STORY = "demo"
+
+
+def with_story(arguments: Sequence[str]) -> list[str]:
+    """The arguments, a bare `--simulated` spelled out.
+
+    The word after `--simulated` is the story, unless it begins with a dash.
+    """
+    spelled: list[str] = []
+    for position, word in enumerate(arguments):
+        if word == "--":
+            return [*spelled, *arguments[position:]]
+        following = arguments[position + 1 : position + 2]
+        bare = word == "--simulated" and (not following or following[0].startswith("-"))
+        spelled.append(f"{word}={DEFAULT_STORY}" if bare else word)
+    return spelled
+
+
+def seconds(text: str) -> float:
+    """A duration above 0 in seconds, from a number of seconds or a number with s, min or h."""
+    from companion.settings import duration_s
+
+    try:
+        value = duration_s(text) if text.strip()[-1:].isalpha() else float(text)
+    except ValueError as error:
+        raise UsageError(
+            f"{text!r} is not a duration.", "A duration is written 90, 90s, 5min or 1h."
+        ) from error
+    return _above_zero(text, value)
+
+
+def times_real_time(text: str) -> float:
+    """A speed above 0; "max" is infinity."""
+    if text == "max":
+        return math.inf
+    try:
+        return _above_zero(text, float(text))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a speed.", "A speed is a number above 0, or max.") from error
+
+
+def _above_zero(text: str, value: float) -> float:
+    if not 0 < value < math.inf:
+        raise UsageError(f"{text!r} is not a number above 0.")
+    return value
+
+
+def split_pair(text: str) -> tuple[str, str]:
+    """KEY=VALUE as two texts."""
+    key, equals, value = text.partition("=")
+    if not equals or not key.strip():
+        raise UsageError(f"--set takes KEY=VALUE, not {text!r}.", "For example: --set alert.delay=60s")
+    return key.strip(), value.strip()

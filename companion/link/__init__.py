@@ -1,0 +1,14 @@
+"""The radio side: everything of bleak, and the sequencer that numbers frames.
+
+Knows: bleak, frames, drivers. Must never know: recordings, screens, posture.
+Nothing is imported here, so that `companion.link.sequencer` and `companion.link.radio` stay free of bleak.
+
+    sequencer.py   numbers frames, hands each to the recorder and to the session
+    radio.py       which Bluetooth to use: the system's own, or a simulated one
+    names.py       text from the air, made fit for a terminal
+    scan.py        who is in range
+    client.py      one connection: pairs, checks services, runs a driver's script
+    liveness.py    when the last sample came
+    supervisor.py  keeps one sensor connected for as long as it takes
+    errors.py      bleak's exceptions, translated
+"""

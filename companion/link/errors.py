@@ -1,0 +1,212 @@
+"""bleak's exceptions, translated in this one place into errors for people.
+
+Knows: what bleak, D-Bus and the operating system raise. Must never know: what was being done for whom.
+A bleak exception that is not in these tables fails a test.
+"""
+
+import asyncio
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from typing import TypeAlias
+
+from bleak.exc import (
+    BleakBluetoothNotAvailableError,
+    BleakBluetoothNotAvailableReason,
+    BleakCharacteristicNotFoundError,
+    BleakDBusError,
+    BleakDeviceNotFoundError,
+    BleakError,
+    BleakGATTProtocolError,
+    BleakGATTProtocolErrorCode,
+)
+
+from companion.errors import (
+    BluetoothOff,
+    ConnectionLost,
+    DeviceNotFound,
+    LinkError,
+    PairingRefused,
+    PermissionMissing,
+)
+from companion.link.names import printable_name
+
+Maker: TypeAlias = Callable[[], LinkError]
+
+
+def no_bluetooth() -> LinkError:
+    """Bluetooth cannot be reached at all."""
+    return BluetoothOff(
+        "Bluetooth cannot be used on this computer: there is no adapter, or its service is not running.",
+        "Plug in an adapter and start the Bluetooth service (on Linux: sudo systemctl start bluetooth), "
+        "or try a simulated sensor with --simulated.",
+    )
+
+
+def _switched_off() -> LinkError:
+    return BluetoothOff("Bluetooth is switched off.", "Switch it on in the system's settings, then try again.")
+
+
+def _no_central() -> LinkError:
+    return BluetoothOff("This computer's Bluetooth adapter has no Low Energy.", "Plug in another adapter.")
+
+
+def _not_allowed() -> LinkError:
+    return PermissionMissing(
+        "The operating system does not let this program use Bluetooth.",
+        "Allow Bluetooth for your terminal in the system's privacy settings; "
+        "on Linux, your user may have to be in the group bluetooth.",
+    )
+
+
+def lost() -> LinkError:
+    """The link went while something was being done on it."""
+    return ConnectionLost("The link to the sensor was lost.", "Bring the sensor nearer, then try again.")
+
+
+def no_answer() -> LinkError:
+    """The sensor, or the system, took longer than it may."""
+    return ConnectionLost(
+        "The sensor did not answer in time.", "Bring the sensor nearer, or switch it off and on again."
+    )
+
+
+def pairing_refused() -> LinkError:
+    """Pairing failed, or one side no longer has the keys of an earlier pairing."""
+    return PairingRefused(
+        "The sensor and this computer could not agree on pairing.",
+        "Remove the sensor from the system's Bluetooth settings, then run: posture pair.",
+    )
+
+
+def _busy() -> LinkError:
+    return LinkError("Bluetooth is busy with another search.", "Close other Bluetooth programs, then try again.")
+
+
+def _vanished() -> LinkError:
+    return DeviceNotFound("The sensor is no longer in range.", "Bring it nearer and make sure that it is on.")
+
+
+def _lacks() -> LinkError:
+    return LinkError(
+        "The sensor does not offer what its driver needs.", "It may be another model, or need other firmware."
+    )
+
+
+_Reason = BleakBluetoothNotAvailableReason
+BY_REASON: Mapping[BleakBluetoothNotAvailableReason, Maker] = {
+    _Reason.NO_BLUETOOTH: no_bluetooth,
+    _Reason.NO_BLE_CENTRAL_ROLE: _no_central,
+    _Reason.POWERED_OFF: _switched_off,
+    _Reason.DENIED_BY_USER: _not_allowed,
+    _Reason.DENIED_BY_SYSTEM: _not_allowed,
+    _Reason.DENIED_BY_UNKNOWN: _not_allowed,
+    _Reason.UNKNOWN: no_bluetooth,
+}
+
+_BLUEZ, _DBUS = "org.bluez.Error.", "org.freedesktop.DBus.Error."
+BY_DBUS_NAME: Mapping[str, Maker] = {
+    _BLUEZ + "NotReady": _switched_off,
+    _BLUEZ + "NoSuchAdapter": no_bluetooth,
+    _BLUEZ + "InProgress": _busy,
+    _BLUEZ + "AuthenticationFailed": pairing_refused,
+    _BLUEZ + "AuthenticationCanceled": pairing_refused,
+    _BLUEZ + "AuthenticationRejected": pairing_refused,
+    _BLUEZ + "AuthenticationTimeout": pairing_refused,
+    _BLUEZ + "NotAuthorized": pairing_refused,
+    _BLUEZ + "DoesNotExist": _vanished,
+    _BLUEZ + "NotConnected": lost,
+    _BLUEZ + "ConnectionAttemptFailed": lost,
+    _BLUEZ + "NotAvailable": lost,
+    _BLUEZ + "Failed": lost,
+    _BLUEZ + "NotSupported": _lacks,
+    _BLUEZ + "NotPermitted": _lacks,
+    _BLUEZ + "InvalidArguments": _lacks,
+    _DBUS + "UnknownObject": _vanished,
+    _DBUS + "UnknownMethod": _vanished,  # what a device that BlueZ has forgotten answers
+    _DBUS + "ServiceUnknown": no_bluetooth,
+    _DBUS + "NameHasNoOwner": no_bluetooth,
+    _DBUS + "Disconnected": no_bluetooth,
+    _DBUS + "NoServer": no_bluetooth,
+    _DBUS + "NoReply": no_answer,
+    _DBUS + "Timeout": no_answer,
+    _DBUS + "TimedOut": no_answer,
+    _DBUS + "AccessDenied": _not_allowed,
+    _DBUS + "AuthFailed": _not_allowed,
+}
+
+_Code = BleakGATTProtocolErrorCode
+_SECURITY_CODES = frozenset(
+    {
+        _Code.INSUFFICIENT_AUTHENTICATION,
+        _Code.INSUFFICIENT_AUTHORIZATION,
+        _Code.INSUFFICIENT_ENCRYPTION,
+        _Code.INSUFFICIENT_ENCRYPTION_KEY_SIZE,
+    }
+)
+
+
+def _of_availability(error: BleakError) -> LinkError:
+    assert isinstance(error, BleakBluetoothNotAvailableError)
+    return BY_REASON[error.reason]()
+
+
+def _of_dbus(error: BleakError) -> LinkError:
+    assert isinstance(error, BleakDBusError)
+    name = error.dbus_error
+    if name.startswith(_DBUS + "Spawn."):  # the bus tried to start bluetoothd
+        return no_bluetooth()
+    return BY_DBUS_NAME.get(name, lost)()
+
+
+def _of_gatt(error: BleakError) -> LinkError:
+    assert isinstance(error, BleakGATTProtocolError)
+    if error.code in _SECURITY_CODES:
+        return pairing_refused()
+    reason = printable_name(str(error.args[1]).removeprefix("GATT Protocol Error: "))
+    return LinkError(f"The sensor refused a request ({reason}).", "Switch the sensor off and on, then try again.")
+
+
+BY_TYPE: Mapping[type[BleakError], Callable[[BleakError], LinkError]] = {
+    BleakError: lambda _: lost(),
+    BleakBluetoothNotAvailableError: _of_availability,
+    BleakCharacteristicNotFoundError: lambda _: _lacks(),
+    BleakDeviceNotFoundError: lambda _: _vanished(),
+    BleakDBusError: _of_dbus,
+    BleakGATTProtocolError: _of_gatt,
+}
+
+
+def translated(error: Exception) -> LinkError | None:
+    """What an exception means to the user; None where it is no affair of the link's, that is a bug of ours.
+
+    Knows bleak's exceptions, time-outs, and what the operating system and its bus raise (`OSError`,
+    `EOFError`, anything of dbus_fast).
+    """
+    if isinstance(error, LinkError):
+        return error
+    if isinstance(error, BleakError):
+        return next(BY_TYPE[kind] for kind in type(error).__mro__ if kind in BY_TYPE)(error)
+    if isinstance(error, TimeoutError | asyncio.TimeoutError):
+        return no_answer()
+    if isinstance(error, PermissionError):
+        return _not_allowed()
+    if isinstance(error, OSError | EOFError) or _of_the_bus(error):
+        return no_bluetooth()
+    return None
+
+
+def _of_the_bus(error: Exception) -> bool:
+    """Whether dbus_fast raised it; asked by name, because only Linux has that package."""
+    return any(kind.__module__.partition(".")[0] == "dbus_fast" for kind in type(error).__mro__)
+
+
+@contextmanager
+def link_errors() -> Iterator[None]:
+    """Inside, what bleak and the system raise leaves as a `LinkError`; bugs leave as they are."""
+    try:
+        yield
+    except Exception as error:
+        meant = translated(error)
+        if meant is None or meant is error:
+            raise
+        raise meant from error

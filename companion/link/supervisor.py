@@ -1,0 +1,291 @@
+"""Keeps one sensor connected: scan, connect, start, watch; and again after a loss, for as long as it takes.
+
+Knows: when to try again, and what to tell a screen. Must never know: what the bytes mean, where frames go.
+
+After a loss it scans without a pause, window by window, because finding the sensor within seconds of its
+return is worth more than the radio's power; the back-off is for what fails *although* the sensor is there,
+or Bluetooth is off.
+"""
+
+import asyncio
+import logging
+import random
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, replace
+from enum import Enum
+
+from companion.errors import (
+    BluetoothOff,
+    ConnectionLost,
+    DeviceNotFound,
+    LinkError,
+    PairingRefused,
+    PermissionMissing,
+)
+from companion.host import boot_ns
+from companion.link.client import SensorLink
+from companion.link.liveness import Liveness
+from companion.link.radio import Radio
+from companion.link.scan import Found, find
+from firmware_protocol import Driver, Frame, LinkDown, LinkUp, Reading, ScriptRefused
+
+FIRST_TIMEOUT_S = 30.0
+SCAN_WINDOW_S = 30.0  # a new scan now and then: some systems go deaf in a long one, and bleak remembers what it sees
+STEADY_S = 10.0  # a link that lived this long starts the back-off anew
+STOP_TIMEOUT_S = 5.0
+SILENCE_S = 15.0  # or five of the driver's longest intervals
+
+LINK_LOST = "link lost"
+SILENT = "connected but silent"
+NO_ANSWER = "sensor did not answer"
+PAIRING = "pairing refused"
+REFUSED = "sensor not accepted"
+
+log = logging.getLogger(__name__)
+
+
+class LinkState(Enum):
+    """What the supervisor is doing."""
+
+    SCANNING = "scanning"  # for the first time
+    CONNECTING = "connecting"
+    STARTING = "starting"
+    STREAMING = "streaming"
+    LOST = "lost"  # looking for a sensor that was there before
+    STOPPED = "stopped"
+
+
+@dataclass(frozen=True, slots=True)
+class LinkStatus:
+    """A picture of the link for a screen. Times are on the host's boot-time clock."""
+
+    state: LinkState = LinkState.SCANNING
+    since_ns: int = 0  # when this state began
+    attempt: int = 0  # tries since the sensor last streamed
+    cause: str = ""  # why the link went, or why the last try failed
+    lost_since_ns: int | None = None  # when the link went; None while it streams
+    address: str = ""
+    name: str = ""
+    rssi: int | None = None  # dBm, when it was found
+
+
+class Backoff:
+    """Half a second, doubling to a minute, each time shortened at random by up to half."""
+
+    def __init__(
+        self, random_unit: Callable[[], float] = random.random, first_s: float = 0.5, longest_s: float = 60.0
+    ) -> None:
+        self._random_unit = random_unit
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._tries = 0
+
+    def next_s(self) -> float:
+        """How long to wait before the next try, in seconds."""
+        full_s = min(self._longest_s, self._first_s * 2.0 ** min(self._tries, 30))
+        self._tries += 1
+        return full_s * (1.0 - 0.5 * self._random_unit())
+
+    def reset(self) -> None:
+        """Begin again at the shortest."""
+        self._tries = 0
+
+
+class Supervisor:
+    """Connects to one sensor and stays with it.
+
+    driver: what to speak. emit: gets LinkUp, Reading, Written, Notification, LinkDown frames in order.
+    clock: the host's boot-time clock in nanoseconds. address: only this sensor; None: the nearest that the
+    driver knows, and after the first connection only that one. verify: may look at each Reading of the start
+    script, and raise ScriptRefused for a sensor that is not the one meant. silence_s: how long a connected
+    sensor may send no samples. on_status: called in the radio's thread whenever the status changes. sleep,
+    backoff: for tests.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        radio: Radio,
+        emit: Callable[[Frame], None],
+        clock: Callable[[], int] = boot_ns,
+        *,
+        rate_hz: float | None = None,
+        address: str | None = None,
+        verify: Callable[[Reading], None] | None = None,
+        pair: bool = True,
+        silence_s: float | None = None,
+        first_timeout_s: float = FIRST_TIMEOUT_S,
+        scan_window_s: float = SCAN_WINDOW_S,
+        on_status: Callable[[LinkStatus], None] | None = None,
+        backoff: Backoff | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+    ) -> None:
+        self._driver = driver
+        self._radio = radio
+        self._emit_frame = emit
+        self._clock = clock
+        self._rate_hz = rate_hz
+        self._address = address
+        self._verify = verify
+        self._pair = pair
+        self._silence_s = max(SILENCE_S, 5 * driver.longest_interval_s) if silence_s is None else silence_s
+        self._first_timeout_s = first_timeout_s
+        self._scan_window_s = scan_window_s
+        self._on_status = on_status
+        self._backoff = backoff or Backoff()
+        self._sleep = sleep
+        self._status = LinkStatus(since_ns=clock())
+        self._link: SensorLink | None = None
+        self._liveness = Liveness(driver.new_decoder, clock())
+
+    @property
+    def status(self) -> LinkStatus:
+        """The present picture; a value, safe to read from any thread."""
+        return self._status
+
+    async def run(self, stop: asyncio.Event) -> None:
+        """Stay with the sensor until `stop` is set; then stop it in an orderly way and disconnect.
+
+        Only the first connection can fail: DeviceNotFound after `first_timeout_s`, any other LinkError or
+        ScriptRefused at once (a lost connection is tried again until then). An orderly end is no LinkDown.
+        """
+        keeping = asyncio.create_task(self._keep())
+        stopping = asyncio.create_task(stop.wait())
+        try:
+            await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            stopping.cancel()
+            keeping.cancel()
+            await asyncio.wait({keeping, stopping})
+            await self._end()
+        if not keeping.cancelled():
+            keeping.result()
+
+    async def _keep(self) -> None:
+        await self._connect_first()
+        while True:
+            await self._drop(await self._watch())
+            await self._connect_again()
+
+    async def _connect_first(self) -> None:
+        """Raises LinkError or ScriptRefused."""
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + self._first_timeout_s
+        while True:
+            try:
+                return await self._attempt(max(0.1, deadline - loop.time()))
+            except ConnectionLost as error:
+                pause_s = self._backoff.next_s()
+                if loop.time() + pause_s >= deadline:
+                    raise
+                log.debug("first connection: %s", error)
+            await self._sleep(pause_s)
+
+    async def _connect_again(self) -> None:
+        while True:
+            try:
+                return await self._attempt(self._scan_window_s)
+            except _NotSeen:
+                continue  # the window was the pause
+            except (LinkError, ScriptRefused) as error:
+                log.debug("reconnecting: %s", error)
+                self._report(cause=_cause(error))
+            await self._sleep(self._backoff.next_s())
+
+    async def _attempt(self, timeout_s: float) -> None:
+        """Find the sensor, connect, start it. Raises LinkError (_NotSeen: not found), ScriptRefused."""
+        lost_before = self._status.lost_since_ns is not None
+        self._report(LinkState.LOST if lost_before else LinkState.SCANNING, attempt=self._status.attempt + 1)
+        try:
+            found = await find(
+                self._radio,
+                driver=self._driver,
+                address=self._address,
+                timeout_s=timeout_s,
+                clock=self._clock,
+            )
+        except DeviceNotFound as error:
+            raise _NotSeen(str(error), error.hint) from error
+        self._report(LinkState.CONNECTING, address=found.address, name=found.name, rssi=found.rssi)
+        await self._start(found)
+        self._address = found.address
+        self._report(LinkState.STREAMING, attempt=0, cause="", lost_since_ns=None)
+
+    async def _start(self, found: Found) -> None:
+        assert found.device is not None
+        self._liveness = Liveness(self._driver.new_decoder, self._clock())
+        link = self._link = SensorLink(found.device, self._radio, self._emit, self._clock)
+        up = False
+        try:
+            await link.open(self._driver, pair=self._pair)
+            self._emit(LinkUp(t_host_ns=self._clock(), address=link.address, mtu=link.mtu))
+            up = True
+            self._report(LinkState.STARTING)
+            await link.run(self._driver.start(self._rate_hz))
+        except (LinkError, ScriptRefused) as error:
+            cause = LINK_LOST if link.is_lost else _cause(error)
+            await self._drop(cause, up=up)
+            raise
+
+    async def _watch(self) -> str:
+        """Wait until the link goes, or is up but silent; the cause, in words."""
+        assert self._link is not None
+        while True:
+            silent_s = (self._clock() - self._liveness.last_sample_ns()) / 1e9
+            if silent_s >= self._silence_s:
+                return SILENT
+            if await self._link.wait_lost(self._silence_s - silent_s):
+                return LINK_LOST
+
+    async def _drop(self, cause: str, *, up: bool = True) -> None:
+        """Let go of the link: LinkDown at once, then the disconnection, which may take seconds."""
+        link, self._link = self._link, None
+        assert link is not None
+        link.silence()
+        now_ns = self._clock()
+        if self._status.state is LinkState.STREAMING and now_ns - self._status.since_ns >= STEADY_S * 1e9:
+            self._backoff.reset()
+        if up:
+            self._emit(LinkDown(t_host_ns=now_ns, cause=cause))
+            if self._status.lost_since_ns is None:
+                self._report(LinkState.LOST, cause=cause, lost_since_ns=now_ns)
+        await link.close()
+
+    async def _end(self) -> None:
+        """Stop the sensor if it streams, disconnect whatever there is."""
+        link, self._link = self._link, None
+        if link is not None:
+            if self._status.state is LinkState.STREAMING and not link.is_lost:
+                try:
+                    async with asyncio.timeout(STOP_TIMEOUT_S):
+                        await link.run(self._driver.stop())
+                except (LinkError, ScriptRefused, TimeoutError) as error:
+                    log.debug("stopping: %s", error)
+            await link.close()
+        self._report(LinkState.STOPPED)
+
+    def _emit(self, frame: Frame) -> None:
+        self._liveness.take(frame)
+        self._emit_frame(frame)
+        if self._verify is not None and isinstance(frame, Reading):
+            self._verify(frame)
+
+    def _report(self, state: LinkState | None = None, **changes: object) -> None:
+        if state is not None and state is not self._status.state:
+            changes |= {"state": state, "since_ns": self._clock()}
+        self._status = replace(self._status, **changes)  # type: ignore[arg-type]  # fields are checked by replace
+        if self._on_status is not None:
+            self._on_status(self._status)
+
+
+class _NotSeen(DeviceNotFound):
+    """The scan ended without the sensor; unlike other failures, this one took its time."""
+
+
+def _cause(error: LinkError | ScriptRefused) -> str:
+    """One short phrase for people."""
+    if isinstance(error, PairingRefused):
+        return PAIRING
+    if isinstance(error, BluetoothOff | PermissionMissing):
+        return "bluetooth is off"
+    return REFUSED if isinstance(error, ScriptRefused) else NO_ANSWER

@@ -1,0 +1,174 @@
+"""The data dictionary: every column of every exported table, with its unit and what it means.
+
+The one place where columns are listed: the tables are written from it, `export --describe` prints it, and a
+test compares the two. Pure. Must never know: values.
+"""
+
+import csv
+import io
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One column: its name, its unit ("" for text and plain counts) and its meaning in a sentence."""
+
+    name: str
+    unit: str
+    meaning: str
+
+
+_SESSION_ID = Column("session_id", "", "Identifies the session; unique, carries no name.")
+_UTC = "in UTC, ISO 8601 with milliseconds."
+_LOCAL = "in the session's own time zone, ISO 8601 with milliseconds and the offset from UTC."
+
+_STATES_OF_STILL = (
+    Column("in_range_s", "s", "Still time within the limit around the baseline."),
+    Column("forward_s", "s", "Still time forward of the baseline by more than the limit, as part of a slouch."),
+    Column("reclined_s", "s", "Still time more than 15 degrees behind the baseline; never counted as in range."),
+    Column("unjudged_s", "s", "Still time that was not judged: no calibration, or too uncertain."),
+)
+DURATIONS = (
+    Column("still_s", "s", "Time the wearer was still; in_range_s + forward_s + reclined_s + unjudged_s."),
+    *_STATES_OF_STILL,
+    Column("moving_s", "s", "Time the wearer moved without walking; not judged."),
+    Column("walking_s", "s", "Time the wearer walked; not judged."),
+    Column("lying_s", "s", "Time the wearer lay; not judged."),
+    Column("settling_s", "s", "Time the angles were settling after a start or a gap; not judged."),
+    Column("no_data_s", "s", "Time without data from the sensor; nothing is assumed about it."),
+    Column("not_worn_s", "s", "Time the sensor was not worn."),
+)
+"""The contexts add up to the duration, the states to still_s; all are counted in rows of 0.2 s."""
+
+
+def _percentiles(prefix: str, reference: str) -> tuple[Column, ...]:
+    return tuple(
+        Column(
+            f"{prefix}_p{percent}_deg",
+            "deg",
+            f"Sagittal angle from {reference}: {percent} % of the time was below it.",
+        )
+        for percent in (10, 50, 90, 95, 99)
+    )
+
+
+SESSION_COLUMNS = (
+    _SESSION_ID,
+    Column(
+        "view",
+        "",
+        "lived: as it was seen at the time; settled: with what the sensor's buffer delivered later.",
+    ),
+    Column("started_utc", "", f"Start of the session {_UTC}"),
+    Column("started_local", "", f"Start of the session {_LOCAL}"),
+    Column("tz", "", "IANA name of the session's time zone."),
+    Column("device", "", "The wearer's name for the sensor, or what stood in for one."),
+    Column("profile", "", "The profile in force, for example desk."),
+    Column("mode", "", "coach: with cues; track: without."),
+    Column("duration_s", "s", "Length of the session: the number of rows times 0.2 s."),
+    *DURATIONS,
+    Column("coverage_pct", "%", "Share of the duration that is neither no data nor not worn."),
+    Column("episodes", "", "Slouches that started."),
+    Column("alerts", "", "Alerts that were raised."),
+    Column("longest_forward_s", "s", "Duration of the longest episode."),
+    Column("median_recovery_s", "s", "Median time from an episode's first alert to the end of the episode."),
+    *_percentiles("rel", "the baseline"),
+    *_percentiles("abs", "vertical"),
+    Column("rate_hz", "Hz", "Sampling rate as measured."),
+    Column("samples", "", "Samples that the recording holds."),
+    Column("lost_samples", "", "Samples that were taken by the sensor and never came."),
+    Column("duplicates", "", "Samples that came more than once; counted apart, used once."),
+    Column("malformed", "", "Packets that the protocol does not allow; counted apart, not used."),
+    Column("loss_pct", "%", "100 x lost / (samples + lost)."),
+    Column(
+        "drift_ppm",
+        "ppm",
+        "How much faster the sensor's clock ran than this computer's, in parts per million.",
+    ),
+    Column("outages", "", "Times the link was lost."),
+    Column("calibration_id", "", "The calibration in force at the end."),
+    Column("software_version", "", "Version of the program that computed the row."),
+)
+
+MINUTE_COLUMNS = (
+    _SESSION_ID,
+    Column("started_utc", "", f"Start of the minute {_UTC}"),
+    Column("started_local", "", f"Start of the minute {_LOCAL}"),
+    Column("t_s", "s", "Start of the minute since the session's start."),
+    Column("duration_s", "s", "Length: 60 s, less in the last minute."),
+    *DURATIONS,
+    Column(
+        "sagittal_mean_deg",
+        "deg",
+        "Mean sagittal angle from the baseline where it is known; forward positive.",
+    ),
+    Column("lateral_mean_deg", "deg", "Mean lateral angle from the baseline where it is known; right positive."),
+    Column("alerts", "", "Alerts that were raised in the minute."),
+)
+
+EPISODE_COLUMNS = (
+    _SESSION_ID,
+    Column("episode", "", "Number of the slouch in the session, from 1."),
+    Column("started_utc", "", f"Start of the slouch {_UTC}"),
+    Column("started_local", "", f"Start of the slouch {_LOCAL}"),
+    Column("t_s", "s", "Start of the slouch since the session's start."),
+    Column("duration_s", "s", "From its start to its last moment beyond the release."),
+    Column("peak_deg", "deg", "Largest angle forward of the baseline."),
+    Column("mean_deg", "deg", "Mean angle forward of the baseline."),
+    Column("alerts", "", "Alerts that were raised during it."),
+    Column("ended_by", "", "recovered, moved, walked, lay_down, no_data or session_end."),
+)
+
+SAMPLE_COLUMNS = (
+    Column("t_s", "s", "Time of the sample since the session's start."),
+    *(
+        Column(
+            f"acc_{axis}_mps2",
+            "m/s2",
+            f"Acceleration on the sensor's {axis} axis; +9.81 on the axis that is up.",
+        )
+        for axis in "xyz"
+    ),
+    *(
+        Column(
+            f"gyr_{axis}_radps",
+            "rad/s",
+            f"Angular rate about the sensor's {axis} axis; empty without gyroscope.",
+        )
+        for axis in "xyz"
+    ),
+    Column("sagittal_deg", "deg", "Angle from the baseline at the sample; forward positive."),
+    Column("lateral_deg", "deg", "Angle from the baseline at the sample; right positive."),
+)
+
+TABLES: dict[str, tuple[Column, ...]] = {
+    "sessions": SESSION_COLUMNS,
+    "minutes": MINUTE_COLUMNS,
+    "episodes": EPISODE_COLUMNS,
+    "samples": SAMPLE_COLUMNS,
+}
+DEFAULT_TABLES = ("sessions", "minutes", "episodes")
+"""What `export` writes unless told otherwise; `samples` is large and asked for by name."""
+
+
+def names(table: str) -> tuple[str, ...]:
+    """The columns of a table, in order. Raises KeyError for a table that does not exist."""
+    return tuple(column.name for column in TABLES[table])
+
+
+def describe() -> list[str]:
+    """The data dictionary as CSV lines (without their newlines): table, column, unit, meaning."""
+    return ["table,column,unit,meaning", *(_csv_line(row) for row in _rows())]
+
+
+def _rows() -> Iterator[tuple[str, ...]]:
+    for table, columns in TABLES.items():
+        for column in columns:
+            yield table, column.name, column.unit, column.meaning
+
+
+def _csv_line(cells: tuple[str, ...]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(cells)
+    return text.getvalue()

@@ -1,0 +1,45 @@
+"""What the screen says in its largest letters, and what it means: one decision, made in one place.
+
+Pure. Knows: a snapshot. Must never know: colours, widgets.
+"""
+
+from dataclasses import dataclass
+
+from companion.output.canvas import Tint
+from companion.output.instants import duration_words
+from companion.output.snapshot import Snapshot
+from companion.output.words import plain_word
+
+_JUDGED = {"in_range": Tint.IN_RANGE, "forward": Tint.FORWARD, "reclined": Tint.RECLINED}
+
+
+@dataclass(frozen=True, slots=True)
+class Headline:
+    """A word or two, what is to be said about them, and what they mean."""
+
+    word: str
+    detail: str
+    tint: Tint
+
+
+def headline(snapshot: Snapshot) -> Headline:
+    """What matters most in this snapshot: guidance, then missing data, then an alert, then the state."""
+    lasting = f"for {duration_words(snapshot.in_state_s)}"
+    if snapshot.guide:
+        return Headline("CALIBRATION", snapshot.guide, Tint.GUIDE)
+    if snapshot.fault or snapshot.context == "no_data":
+        word = "FAULT" if snapshot.fault else "NO DATA"
+        return Headline(word, _silence(snapshot, lasting), Tint.FAULT)
+    if snapshot.alert_forward_s is not None:
+        forward = f"forward of your baseline for {duration_words(snapshot.alert_forward_s)}"
+        return Headline("ALERT", forward, Tint.ALERT)
+    if snapshot.context != "still":
+        return Headline(plain_word(snapshot.context).upper(), lasting, Tint.QUIET)
+    if snapshot.state == "unjudged" and not snapshot.calibrated:
+        return Headline("UNJUDGED", "not calibrated: press c", Tint.QUIET)
+    return Headline(plain_word(snapshot.state).upper(), lasting, _JUDGED.get(snapshot.state, Tint.QUIET))
+
+
+def _silence(snapshot: Snapshot, lasting: str) -> str:
+    words = f"no data {lasting}" if snapshot.fault else lasting
+    return f"{words}: {snapshot.silence}" if snapshot.silence else words

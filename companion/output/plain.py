@@ -1,0 +1,143 @@
+"""Plain lines for people, where there is no screen: one line for each thing that matters.
+
+Pure: the lines follow from the session alone, whatever pieces it came in, so a replay prints what was seen.
+Knows: rows and events as values. Must never know: terminals, colours, how a figure is computed.
+"""
+
+import os
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy.typing as npt
+
+from companion.output.instants import clock_text, duration_words, elapsed_text
+from companion.output.text import printable, printable_path
+from companion.output.words import (
+    NOT_A_MEDICAL_DEVICE,
+    angle_words,
+    counted,
+    event_words,
+    is_known,
+    percent_words,
+    plain_word,
+    told,
+)
+from companion.posture.events import Event
+from companion.posture.rows import CONTEXTS, STATES, Context, State
+from firmware_protocol.frames import Opened
+
+STATUS_EVERY_NS = 10_000_000_000
+"""How often a line tells the state when nothing changes."""
+
+TOLD_AFTER_NS = 1_000_000_000
+"""How long a new context or state must hold before it is told, so that a fidget is not a page of text."""
+
+_NS_PER_S = 1e9
+_COLUMNS = ("t_session_ns", "context", "state", "sagittal_deg", "uncertainty_deg", "slouch_pct")
+
+
+class PlainLines:
+    """The lines of one session. Feed it what happened, in order; every method returns the lines to print."""
+
+    def __init__(self, header: Opened) -> None:
+        self._header = header
+        self._now_ns = 0
+        self._link = ""
+        self._seen = (-1, -1)  # context and state of the newest row
+        self._since_ns = 0  # since when
+        self._told = (-1, -1)  # context and state that were last told
+
+    def opened(self, file: str | os.PathLike[str] | None = None) -> list[str]:
+        """What is said once at the start."""
+        header = self._header
+        rate = "" if header.rate_hz is None else f", {header.rate_hz:g} Hz"
+        lines = [
+            NOT_A_MEDICAL_DEVICE,
+            f"session {printable(header.session_id)}: {told(printable(header.device))}"
+            f" ({told(printable(header.driver))}{rate})",
+        ]
+        if header.calibration_json is None:
+            lines.append("not calibrated: angles are not judged until you calibrate")
+        return lines if file is None else [*lines, f"recording to {printable_path(file)}"]
+
+    def feed(self, in_order: Iterable[tuple[str, npt.NDArray[Any]] | Event]) -> list[str]:
+        """Rows, as ("posture", POSTURE rows), and events, in the order in which the session gave them."""
+        lines: list[str] = []
+        for item in in_order:
+            if isinstance(item, Event):
+                lines += self._event(item)
+            else:
+                lines += self._rows(item[1])
+        return lines
+
+    def link(self, text: str) -> list[str]:
+        """What has become of the link; said when it differs from what was said last."""
+        if text == self._link:
+            return []
+        self._link = text
+        return [self._at(self._now_ns, f"link: {told(text)}")]
+
+    def step(self, text: str) -> list[str]:
+        """One step of a guided procedure, such as a calibration."""
+        return [self._at(self._now_ns, told(text))]
+
+    def closed(self, summary: Mapping[str, object], file: str | os.PathLike[str] | None = None) -> list[str]:
+        """The figures of the whole session; the last line is the recording's path."""
+        lines = ["", "summary", *(f"  {name:<15}{value}" for name, value in _figures(summary))]
+        return lines if file is None else [*lines, f"recording: {printable_path(file)}"]
+
+    def _event(self, event: Event) -> list[str]:
+        self._now_ns = max(self._now_ns, event.t_session_ns)
+        return [self._at(event.t_session_ns, event_words(event, self._clock))]
+
+    def _clock(self, t_session_ns: int) -> str:
+        return clock_text(self._header.utc_ns + t_session_ns, self._header.zone)
+
+    def _rows(self, rows: npt.NDArray[Any]) -> list[str]:
+        lines: list[str] = []
+        for t_ns, context, state, *angles in zip(*(rows[name].tolist() for name in _COLUMNS), strict=True):
+            if (context, state) != self._seen:
+                self._seen, self._since_ns = (context, state), t_ns
+            held = t_ns - self._since_ns >= TOLD_AFTER_NS and self._seen != self._told
+            if held or t_ns % STATUS_EVERY_NS == 0:
+                self._told = self._seen
+                lines.append(self._at(t_ns, _row_words(context, state, *angles)))
+        if len(rows):
+            self._now_ns = int(rows["t_session_ns"][-1])
+        return lines
+
+    def _at(self, t_session_ns: int, words: str) -> str:
+        return f"{elapsed_text(t_session_ns / _NS_PER_S)}  {words}"
+
+
+def _row_words(context: int, state: int, sagittal_deg: float, uncertainty_deg: float, slouch_pct: float) -> str:
+    words = plain_word(CONTEXTS[context])
+    if context == Context.STILL and state != State.UNKNOWN:
+        words += f", {plain_word(STATES[state])}"
+    if is_known(sagittal_deg):
+        words += f"  {angle_words(sagittal_deg, uncertainty_deg)}"
+    return f"{words}  slouch {percent_words(slouch_pct)}" if is_known(slouch_pct) else words
+
+
+def _figures(summary: Mapping[str, object]) -> Iterable[tuple[str, str]]:
+    for name in ("duration", "still", "in_range", "forward", "reclined", "unjudged", "no_data"):
+        yield plain_word(name), _duration(summary.get(f"{name}_s"))
+    longest = summary.get("longest_forward_s")
+    yield "episodes", _count(summary.get("episodes")) + (f", longest {_duration(longest)}" if longest else "")
+    yield "alerts", _count(summary.get("alerts"))
+    yield "loss", _loss(summary)
+
+
+def _duration(value: object) -> str:
+    return duration_words(value) if isinstance(value, int | float) and is_known(value) else "–"
+
+
+def _count(value: object) -> str:
+    return "–" if value is None else str(value)
+
+
+def _loss(summary: Mapping[str, object]) -> str:
+    percent, lost, outages = (summary.get(name) for name in ("loss_pct", "lost_samples", "outages"))
+    share = f"{percent:.1f} %" if isinstance(percent, float) and is_known(percent) else "–"
+    words = f"{share} ({counted(lost, 'sample')})" if isinstance(lost, int) else share
+    return f"{words}, link lost {counted(outages, 'time')}" if isinstance(outages, int) and outages else words

@@ -1,0 +1,206 @@
+"""When a slouch begins, goes on and ends: hysteresis and dwell, decided in whole rows.
+
+A slouch begins at the first still row whose angle less its uncertainty is over the limit. It goes on while the angle
+stays above the release (two thirds of the limit). Breaks of up to 5 s (moving, settling, no data) belong to it; a
+longer one, or 2 s below the release, ends it; walking, lying and taking the sensor off end it at once.
+Knows: rows. Must never know: alerts, clocks.
+"""
+
+from dataclasses import dataclass, replace
+from enum import IntEnum
+
+import numpy as np
+
+from companion.posture.rows import ROW_NS, ROWS_PER_S, Context, State
+from companion.posture.slouch import RECLINED_DEG
+from companion.posture.stage import Array, runs
+
+RELEASE_SHARE = 2 / 3
+RELEASE_ROWS = 2 * ROWS_PER_S
+BREAK_ROWS = 5 * ROWS_PER_S
+UNSURE_SHARE = 1 / 3
+"""Uncertainty over this share of the limit makes the time unjudged."""
+
+
+class EpisodeStep(IntEnum):
+    """What a row does to a slouch."""
+
+    NONE = 0
+    BEGAN = 1
+    ENDED = 2
+
+
+class EndedBy(IntEnum):
+    """Why a slouch ended; the names, in lower case, stand in the export."""
+
+    NONE = 0
+    RECOVERED = 1
+    MOVED = 2
+    WALKED = 3
+    LAY_DOWN = 4
+    NO_DATA = 5
+    SESSION_END = 6
+
+
+class _Kind(IntEnum):
+    """What a row can mean for a slouch."""
+
+    BREAK = 0  # moving, settling or unjudged
+    SILENCE = 1
+    BELOW = 2  # still, at or below the release
+    HELD = 3  # still, above the release
+    OVER = 4  # still, over the limit by more than its uncertainty
+    WALKS = 5
+    LIES = 6
+    NOT_WORN = 7
+
+
+_ENDS_AT_ONCE = {_Kind.WALKS: EndedBy.WALKED, _Kind.LIES: EndedBy.LAY_DOWN, _Kind.NOT_WORN: EndedBy.NO_DATA}
+
+
+@dataclass(frozen=True, slots=True)
+class EpisodesState:
+    """The slouch under way, if any, and how long it has been interrupted. Times in ns, lengths in rows."""
+
+    episode: int = 0  # the newest one's number
+    under_way: bool = False
+    began_ns: int = 0
+    last_forward_ns: int = 0
+    broken_rows: int = 0
+    below_rows: int = 0
+    peak_deg: float = 0.0
+    sum_deg: float = 0.0
+    forward_rows: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Episodes:
+    """Stage: fills `state` and the fields of the slouch."""
+
+    limit_deg: float = 12.0
+
+    @property
+    def release_deg(self) -> float:
+        """Below it a slouch ends."""
+        return self.limit_deg * RELEASE_SHARE
+
+    def start(self) -> EpisodesState:
+        """No slouch yet."""
+        return EpisodesState()
+
+    def step(self, state: EpisodesState, block: Array) -> tuple[EpisodesState, Array]:
+        """Judge each row; the loop is over runs of rows of one kind, which are few."""
+        rows = block.copy()
+        kinds = self._kinds(rows)
+        rows["state"] = self._plain_states(rows, kinds)
+        for first, end in runs(kinds):
+            state = self._run(state, rows, _Kind(int(kinds[first])), first, end)
+        return state, rows
+
+    def _kinds(self, rows: Array) -> Array:
+        context, angle, unsure = rows["context"], rows["deviation_deg"], rows["uncertainty_deg"]
+        with np.errstate(invalid="ignore"):
+            judged = (
+                (context == Context.STILL) & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
+            )
+            over, held = angle - unsure > self.limit_deg, angle > self.release_deg
+        return np.select(
+            [
+                judged & over,
+                judged & held,
+                judged,
+                context == Context.NO_DATA,
+                context == Context.WALKING,
+                context == Context.LYING,
+                context == Context.NOT_WORN,
+            ],
+            [_Kind.OVER, _Kind.HELD, _Kind.BELOW, _Kind.SILENCE, _Kind.WALKS, _Kind.LIES, _Kind.NOT_WORN],
+            _Kind.BREAK,
+        )
+
+    def _plain_states(self, rows: Array, kinds: Array) -> Array:
+        judged = (kinds == _Kind.OVER) | (kinds == _Kind.HELD) | (kinds == _Kind.BELOW)
+        return np.select(
+            [judged & (rows["deviation_deg"] < RECLINED_DEG), judged, rows["context"] == Context.STILL],
+            [State.RECLINED, State.IN_RANGE, State.UNJUDGED],
+            State.UNKNOWN,
+        )
+
+    def _run(self, state: EpisodesState, rows: Array, kind: _Kind, first: int, end: int) -> EpisodesState:
+        """Rows [first, end) are of one kind."""
+        if not state.under_way:
+            if kind is not _Kind.OVER:
+                return state
+            state = _begun(state, rows, first)
+        if kind in (_Kind.OVER, _Kind.HELD):
+            return _forward(state, rows, first, end)
+        if kind in _ENDS_AT_ONCE:
+            return _ended(state, rows, first, _ENDS_AT_ONCE[kind])
+        return _interrupted(state, rows, kind, first, end)
+
+
+def _begun(state: EpisodesState, rows: Array, first: int) -> EpisodesState:
+    rows["episode_step"][first] = EpisodeStep.BEGAN
+    t_ns = int(rows["t_session_ns"][first])
+    return EpisodesState(episode=state.episode + 1, under_way=True, began_ns=t_ns, last_forward_ns=t_ns)
+
+
+def _forward(state: EpisodesState, rows: Array, first: int, end: int) -> EpisodesState:
+    angles, t_ns = rows["deviation_deg"][first:end], rows["t_session_ns"][first:end]
+    rows["state"][first:end] = State.FORWARD
+    # Sums begin with what came before and add row by row: the same bits for any cut.
+    sums = np.cumsum(np.concatenate([[state.sum_deg], angles]))[1:]
+    counts = state.forward_rows + np.arange(1, len(angles) + 1)
+    peaks = np.maximum.accumulate(np.maximum(angles, state.peak_deg))
+    rows["episode"][first:end] = state.episode
+    rows["forward_ns"][first:end] = t_ns - state.began_ns
+    rows["peak_deg"][first:end], rows["mean_deg"][first:end] = peaks, sums / counts
+    return replace(
+        state,
+        last_forward_ns=int(t_ns[-1]),
+        broken_rows=0,
+        below_rows=0,
+        peak_deg=float(peaks[-1]),
+        sum_deg=float(sums[-1]),
+        forward_rows=int(counts[-1]),
+    )
+
+
+def _interrupted(state: EpisodesState, rows: Array, kind: _Kind, first: int, end: int) -> EpisodesState:
+    """A break, or a time below the release: part of the slouch until it has lasted too long."""
+    below = kind is _Kind.BELOW
+    had, most = (state.below_rows, RELEASE_ROWS) if below else (state.broken_rows, BREAK_ROWS + 1)
+    count = end - first
+    last = first + most - had - 1  # the row that ends the slouch
+    if last < end:
+        cause = EndedBy.RECOVERED if below else EndedBy.NO_DATA if kind is _Kind.SILENCE else EndedBy.MOVED
+        _mark(state, rows, first, last)
+        return _ended(state, rows, last, cause)
+    _mark(state, rows, first, end)
+    if below:
+        return replace(state, below_rows=had + count)
+    return replace(state, broken_rows=had + count)
+
+
+def _mark(state: EpisodesState, rows: Array, first: int, end: int) -> None:
+    rows["episode"][first:end] = state.episode
+    rows["forward_ns"][first:end] = rows["t_session_ns"][first:end] - state.began_ns
+    rows["peak_deg"][first:end], rows["mean_deg"][first:end] = _peak_and_mean(state)
+
+
+def _peak_and_mean(state: EpisodesState) -> tuple[float, float]:
+    return state.peak_deg, state.sum_deg / max(state.forward_rows, 1)
+
+
+def _ended(state: EpisodesState, rows: Array, place: int, cause: EndedBy) -> EpisodesState:
+    rows["episode"][place] = state.episode
+    rows["episode_step"][place] = EpisodeStep.ENDED
+    rows["ended_by"][place] = cause
+    rows["forward_ns"][place] = forward_ns(state)
+    rows["peak_deg"][place], rows["mean_deg"][place] = _peak_and_mean(state)
+    return EpisodesState(episode=state.episode)
+
+
+def forward_ns(state: EpisodesState) -> int:
+    """Length of the slouch under way, from its first forward row to its last, that row included."""
+    return state.last_forward_ns - state.began_ns + ROW_NS

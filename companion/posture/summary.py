@@ -1,0 +1,147 @@
+"""A session in one line: durations, episodes, percentiles, data quality. Column names carry units.
+
+Sums are of whole rows and integers, percentiles from a histogram of hundredths of a degree, so that the summary has
+the same bits however the session came. Knows: rows, events. Must never know: files, wall clocks.
+"""
+
+from dataclasses import dataclass, field
+from statistics import median
+from typing import Any
+
+import numpy as np
+
+from companion.posture.events import AlertCleared, AlertRaised, Event, SlouchEnded, SlouchStarted
+from companion.posture.rows import ROW_NS, Context, State
+from companion.posture.stage import Array
+
+PERCENTILES = (10, 50, 90, 95, 99)
+
+DURATION_COLUMNS = (
+    "duration_s",
+    "still_s",
+    "in_range_s",
+    "forward_s",
+    "reclined_s",
+    "unjudged_s",
+    "moving_s",
+    "walking_s",
+    "lying_s",
+    "settling_s",
+    "no_data_s",
+    "not_worn_s",
+)
+
+SESSION_COLUMNS = (
+    "session_id",
+    "view",
+    "started_utc",
+    "started_local",
+    "tz",
+    "device",
+    "profile",
+    "mode",
+    *DURATION_COLUMNS,
+    "coverage_pct",
+    "episodes",
+    "alerts",
+    "longest_forward_s",
+    "median_recovery_s",
+    *(f"rel_p{p}_deg" for p in PERCENTILES),
+    *(f"abs_p{p}_deg" for p in PERCENTILES),
+    "rate_hz",
+    "samples",
+    "lost_samples",
+    "duplicates",
+    "malformed",
+    "loss_pct",
+    "drift_ppm",
+    "outages",
+    "calibration_id",
+    "software_version",
+)
+
+_STEP_DEG = 0.01
+_BINS = 36_001  # -180 to 180 degrees
+
+
+def durations(rows: Array) -> dict[str, float]:
+    """Seconds of each context and state among `rows` (POSTURE), counted in whole rows."""
+    contexts = np.bincount(rows["context"], minlength=len(Context))
+    states = np.bincount(rows["state"], minlength=len(State))
+    return _durations(len(rows), contexts, states)
+
+
+def _durations(count: int, contexts: Array, states: Array) -> dict[str, float]:
+    rows = {"duration_s": count}
+    rows |= {f"{context.name.lower()}_s": int(contexts[context]) for context in Context}
+    judged = (State.IN_RANGE, State.FORWARD, State.RECLINED, State.UNJUDGED)
+    rows |= {f"{state.name.lower()}_s": int(states[state]) for state in judged}
+    return {name: rows[name] * (ROW_NS // 1_000_000) / 1000 for name in DURATION_COLUMNS}
+
+
+@dataclass(slots=True)
+class Tally:
+    """What a session's rows and events add up to."""
+
+    count: int = 0
+    contexts: Array = field(default_factory=lambda: np.zeros(len(Context), dtype=np.int64))
+    states: Array = field(default_factory=lambda: np.zeros(len(State), dtype=np.int64))
+    relative: Array = field(default_factory=lambda: np.zeros(_BINS, dtype=np.int64))
+    absolute: Array = field(default_factory=lambda: np.zeros(_BINS, dtype=np.int64))
+    episodes: int = 0
+    alerts: int = 0
+    longest_forward_ns: int = 0
+    recoveries_ns: list[int] = field(default_factory=list)
+
+    def add_rows(self, rows: Array) -> None:
+        """Count ROWS."""
+        self.count += len(rows)
+        self.contexts += np.bincount(rows["context"], minlength=len(Context))
+        self.states += np.bincount(rows["state"], minlength=len(State))
+        worn = (rows["context"] <= Context.WALKING) & np.isfinite(rows["sagittal_deg"])
+        if worn.any():
+            _put(self.relative, rows["sagittal_deg"][worn])
+            _put(self.absolute, rows["inclination_deg"][worn])
+
+    def add_event(self, event: Event) -> None:
+        """Count an event."""
+        match event:
+            case SlouchStarted():
+                self.episodes += 1
+            case AlertRaised():
+                self.alerts += 1
+            case SlouchEnded(duration_ns=duration_ns):
+                self.longest_forward_ns = max(self.longest_forward_ns, duration_ns)
+            case AlertCleared(recovery_ns=recovery_ns):
+                self.recoveries_ns.append(recovery_ns)
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of `sessions` that follow from rows and events; None: nothing to say."""
+        found: dict[str, Any] = dict(_durations(self.count, self.contexts, self.states))
+        absent_s = found["no_data_s"] + found["not_worn_s"]
+        found["coverage_pct"] = 100 * (1 - absent_s / found["duration_s"]) if self.count else None
+        found |= {"episodes": self.episodes, "alerts": self.alerts}
+        found["longest_forward_s"] = self.longest_forward_ns / 1e9
+        found["median_recovery_s"] = median(self.recoveries_ns) / 1e9 if self.recoveries_ns else None
+        for kind, histogram in (("rel", self.relative), ("abs", self.absolute)):
+            found |= {f"{kind}_p{p}_deg": percentile(histogram, p) for p in PERCENTILES}
+        return found
+
+
+def _put(histogram: Array, angles_deg: Array) -> None:
+    places = np.rint(angles_deg / _STEP_DEG).astype(np.int64) + _BINS // 2
+    np.add.at(histogram, np.clip(places, 0, _BINS - 1), 1)
+
+
+def percentile(histogram: Array, per_cent: float) -> float | None:
+    """The angle below which `per_cent` of a histogram lies, in degrees, between the two nearest values; None: empty."""
+    total = int(histogram.sum())
+    if total == 0:
+        return None
+    counted = np.cumsum(histogram)
+    rank = per_cent / 100 * (total - 1)
+    low, high = (
+        int(np.searchsorted(counted, place, side="right")) for place in (int(rank), int(np.ceil(rank)))
+    )
+    value = low + (high - low) * (rank - int(rank))
+    return float((value - _BINS // 2) * _STEP_DEG)

@@ -1,0 +1,138 @@
+"""From rows to events: what a listener hears, in order.
+
+Knows: rows and what their steps mean. Must never know: how an event is shown. The cause of a silence is given to it:
+only the session knows the link.
+"""
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+
+from companion.posture.alerts import AlertStep
+from companion.posture.episodes import EndedBy, EpisodesState, EpisodeStep, forward_ns
+from companion.posture.events import (
+    AlertCleared,
+    AlertRaised,
+    DigestRaised,
+    Event,
+    Fault,
+    FaultCleared,
+    SignalFound,
+    SignalLost,
+    SlouchEnded,
+    SlouchStarted,
+    SnoozeEnded,
+)
+from companion.posture.rows import Context
+from companion.posture.stage import Array
+
+
+@dataclass(frozen=True, slots=True)
+class TellingState:
+    """Whether data are missing, and whether that was called a fault."""
+
+    silent: bool = False
+    silent_ns: int = 0
+    faulted: bool = False
+
+
+def tell(
+    state: TellingState, rows: Array, cause: str, fault_ns: int
+) -> tuple[TellingState, list[tuple[int, Event]]]:
+    """The events of `rows`, each with the place of its row; `cause` says why data would be missing now."""
+    state, heard = _signal(state, rows, cause, fault_ns)
+    told = [(place, event) for place in _noted(rows) for event in _of_row(rows[place])]
+    return state, sorted(heard + told, key=lambda pair: pair[0])
+
+
+def last_word(state: EpisodesState, alerts: int, t_session_ns: int) -> list[Event]:
+    """What remains to be said when a session ends in the middle of a slouch."""
+    if not state.under_way:
+        return []
+    return [
+        SlouchEnded(
+            t_session_ns=t_session_ns,
+            episode=state.episode,
+            duration_ns=forward_ns(state),
+            peak_deg=state.peak_deg,
+            mean_deg=state.sum_deg / max(state.forward_rows, 1),
+            alerts=alerts,
+            ended_by=EndedBy.SESSION_END.name.lower(),
+        )
+    ]
+
+
+def _noted(rows: Array) -> list[int]:
+    noted = (rows["episode_step"] != 0) | (rows["alert_step"] != 0) | rows["snooze_ended"]
+    return [int(place) for place in np.flatnonzero(noted)]
+
+
+def _of_row(row: Array) -> list[Event]:
+    t_ns, episode = int(row["t_session_ns"]), int(row["episode"])
+    told: list[Event] = [SnoozeEnded(t_session_ns=t_ns)] if row["snooze_ended"] else []
+    if row["episode_step"] == EpisodeStep.BEGAN:
+        told.append(SlouchStarted(t_session_ns=t_ns, episode=episode, angle_deg=float(row["deviation_deg"])))
+    elif row["episode_step"] == EpisodeStep.ENDED:
+        told.append(_ended(row, t_ns, episode))
+    if row["alert_step"] == AlertStep.RAISED:
+        told.append(_raised(row, t_ns, episode))
+    elif row["alert_step"] == AlertStep.CLEARED:
+        told.append(
+            AlertCleared(
+                t_session_ns=t_ns,
+                episode=episode,
+                recovery_ns=int(row["alert_ns"]),
+                ended_by=EndedBy(int(row["ended_by"])).name.lower(),
+            )
+        )
+    elif row["alert_step"] == AlertStep.DIGEST:
+        told.append(
+            DigestRaised(t_session_ns=t_ns, withheld=int(row["alerts"]), over_ns=int(row["alert_ns"]))
+        )
+    return told
+
+
+def _ended(row: Array, t_ns: int, episode: int) -> SlouchEnded:
+    return SlouchEnded(
+        t_session_ns=t_ns,
+        episode=episode,
+        duration_ns=int(row["forward_ns"]),
+        peak_deg=float(row["peak_deg"]),
+        mean_deg=float(row["mean_deg"]),
+        alerts=int(row["alerts"]),
+        ended_by=EndedBy(int(row["ended_by"])).name.lower(),
+    )
+
+
+def _raised(row: Array, t_ns: int, episode: int) -> AlertRaised:
+    return AlertRaised(
+        t_session_ns=t_ns,
+        episode=episode,
+        number=int(row["alerts"]),
+        angle_deg=float(row["deviation_deg"]),
+        forward_ns=int(row["forward_ns"]),
+    )
+
+
+def _signal(
+    state: TellingState, rows: Array, cause: str, fault_ns: int
+) -> tuple[TellingState, list[tuple[int, Event]]]:
+    told: list[tuple[int, Event]] = []
+    silent = rows["context"] == Context.NO_DATA
+    late = silent & (rows["silent_ns"] >= fault_ns)
+    # Only where something changes: the rows at which silence, or its being a fault, begins or ends.
+    changes = np.flatnonzero(np.diff(silent, prepend=state.silent) | np.diff(late, prepend=state.faulted))
+    for place in changes.tolist():
+        t_ns, silent_ns = int(rows["t_session_ns"][place]), int(rows["silent_ns"][place])
+        if silent[place] and not state.silent:
+            told.append((place, SignalLost(t_session_ns=t_ns, cause=cause)))
+        if late[place] and not state.faulted:
+            told.append((place, Fault(t_session_ns=t_ns, cause=cause, silent_ns=silent_ns)))
+        if state.silent and not silent[place]:
+            before_ns = int(rows["silent_ns"][place - 1]) if place else state.silent_ns
+            told.append((place, SignalFound(t_session_ns=t_ns, silent_ns=before_ns)))
+            told += [(place, FaultCleared(t_session_ns=t_ns))] if state.faulted else []
+        state = replace(state, silent=bool(silent[place]), faulted=bool(late[place]))
+    if len(rows):
+        state = replace(state, silent_ns=int(rows["silent_ns"][-1]))
+    return state, told

@@ -1,0 +1,89 @@
+"""Turns numbered frames into rows: times from the opening on, sources as small numbers, a running hash.
+
+Pure. Knows: frames and rows. Must never know: SQLite, files, threads, the present time.
+
+A source (the UUID of a characteristic) is spelled out in the first row that has it and again in the first row after
+each minute; every other row holds its number only. So no single damaged row takes more with it than itself.
+"""
+
+import hashlib
+import struct
+from operator import index
+from typing import Final
+
+from companion.recording.codec import BYTES_KINDS, CLOSED, COPY_OF_OPENED, KINDS, OPENED, payload_of
+from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, Row, seal
+from firmware_protocol.frames import Closed, Frame, Notification, Opened, Reading, Written
+
+SPELL_OUT_EVERY_NS: Final = 60_000_000_000
+
+
+class Unwritable(ValueError):
+    """A frame cannot be written: not of its type, too long, or out of order."""
+
+
+class Scribe:
+    """The state that turns frames of one session into rows. Not thread-safe."""
+
+    def __init__(self) -> None:
+        self._t_opened_ns = 0
+        self._next = 0
+        self._sources: dict[str, int] = {}
+        self._spelled_ns: dict[str, int] = {}
+        self._hash = hashlib.sha256()
+
+    @property
+    def next_number(self) -> int:
+        """The smallest number that the next frame may have; 0 before the opening."""
+        return self._next
+
+    def row(self, number: int, frame: Frame) -> Row:
+        """The row of the next frame, whose number must be larger than the one before. Raises Unwritable."""
+        try:
+            return self._row(index(number), frame)
+        except (struct.error, TypeError, ValueError, KeyError, AttributeError) as error:
+            raise Unwritable(f"a {type(frame).__name__} frame cannot be recorded: {error}") from error
+
+    def copy_of_opened(self, opened: Row) -> Row:
+        """The row that stands in `copies` for frame 0."""
+        return seal(opened[0], COPY_OF_OPENED, *opened[2:5])[0]
+
+    def last_rows(self, closed: Closed) -> tuple[Closed, Row, Row]:
+        """`closed` with number and hash filled in, its row, and its row in `copies`. Raises Unwritable."""
+        number = max(index(closed.count), self._next)
+        filled = Closed(
+            t_host_ns=closed.t_host_ns, reason=closed.reason, count=number, hash=self._hash.digest()
+        )
+        row = self.row(number, filled)
+        return filled, row, seal(number, COPY + CLOSED, *row[2:5])[0]
+
+    def _row(self, number: int, frame: Frame) -> Row:
+        kind = KINDS[type(frame)]
+        if number < self._next or (number == 0) != (kind == OPENED):
+            raise ValueError(f"number {number} is out of order")
+        payload = payload_of(frame)
+        if len(payload) > MAX_PAYLOAD_BYTES:
+            raise ValueError(f"it has {len(payload)} bytes")
+        if isinstance(frame, Opened):
+            self._t_opened_ns = index(frame.t_host_ns)
+        t_ns = index(frame.t_host_ns) - self._t_opened_ns
+        name = frame.characteristic if isinstance(frame, Notification | Reading | Written) else None
+        assert (name is not None) == (kind in BYTES_KINDS)
+        row, body = seal(number, kind, t_ns, 0 if name is None else self._source(name, t_ns), payload)
+        self._taken(row, body, name)
+        return row
+
+    def _source(self, name: str, t_ns: int) -> int | str:
+        number = self._sources.get(name, len(self._sources) + 1)
+        spelled_ns = self._spelled_ns.get(name)
+        if spelled_ns is not None and 0 <= t_ns - spelled_ns < SPELL_OUT_EVERY_NS:
+            return number
+        return f"{number}={name}"
+
+    def _taken(self, row: Row, body: bytes, name: str | None) -> None:
+        """Only a row that could be made changes the state."""
+        self._next = row[0] + 1
+        self._hash.update(body)
+        if name is not None and isinstance(row[3], str):
+            self._sources.setdefault(name, len(self._sources) + 1)
+            self._spelled_ns[name] = row[2]

@@ -1,0 +1,268 @@
+"""A session: frames in, rows and events out. Nothing else runs the pipeline on frames.
+
+Live, replay and batch are this one class, fed one frame at a time or a whole night at once, with the same bits out.
+Pure: performs no I/O, awaits nothing, reads no clock. Knows: frames, drivers, the stream of rows. Must never know:
+where frames come from, or where rows go.
+"""
+
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import numpy as np
+
+from companion.arrivals import FALLBACK_RATE_HZ, Quality, arrivals_of, in_order, ticks_of
+from companion.errors import RecordingError, SettingsError
+from companion.posture.events import (
+    BatteryLow,
+    CalibrationTaken,
+    FramesDropped,
+    Marked,
+    RecordingTroubled,
+    SettingTaken,
+    Snoozed,
+)
+from companion.posture.mounting import Calibration
+from companion.posture.pipeline import Parameters
+from companion.posture.stage import Array, Beat
+from companion.posture.summary import SESSION_COLUMNS
+from companion.settings import Settings, duration_s
+from companion.stream import ANGLES, Report, Stream, parameters_of
+from firmware_protocol.drivers import Decoded, Driver, driver
+from firmware_protocol.frames import (
+    CalibrationSet,
+    Closed,
+    Dropped,
+    Frame,
+    LinkDown,
+    LinkUp,
+    Opened,
+    RecorderTrouble,
+    SettingChanged,
+    Tick,
+    UserMark,
+)
+
+__all__ = ["ANGLES", "STOPPED", "Report", "Session", "iso", "labels"]
+
+STOPPED = "stopped"
+"""The cause of a LinkDown that was asked for: no outage."""
+
+BATTERY_WARNINGS_PCT = (20.0, 10.0)
+
+_S = 1_000_000_000
+_BARRIERS = (LinkUp, LinkDown, UserMark, SettingChanged, CalibrationSet, Dropped, RecorderTrouble, Closed)
+_AT_ONCE = 8192
+"""So many frames are worked on at a time: bounds memory, changes no bit."""
+
+
+class Session:
+    """One session's arithmetic. `feed` frames in their order, then `close`.
+
+    Raises RecordingError where a driver, settings or a calibration that the frames name cannot be used.
+    """
+
+    def __init__(self, header: Opened, *, view: str = "lived", keep_angles: bool = False) -> None:
+        self.header = header
+        self.settings = _settings(header)
+        self.calibration = _calibration(header.calibration_json)
+        self._view = view
+        self._driver = _driver(header)
+        self._decoder = self._driver.new_decoder()
+        self._stream = Stream(self._parameters(), keep_angles=keep_angles)
+        self._quality = Quality()
+        self._periods_ns: dict[int, int] = {}
+        self._newest_ns = header.t_host_ns - 1
+        self._warned_pct = 101.0
+        self._ended = False
+
+    @property
+    def t_session_ns(self) -> int:
+        """Session time of the newest row."""
+        return self._stream.t_session_ns
+
+    def feed(self, frames: Iterable[Frame]) -> Report:
+        """What these frames complete; frames after `Closed` are passed over."""
+        flow: list[Frame] = []
+        for frame in frames:
+            barrier = isinstance(frame, _BARRIERS)
+            if barrier or len(flow) >= _AT_ONCE:
+                self._flow(flow)
+                flow = []
+            if barrier:
+                self._barrier(frame)
+            else:
+                flow.append(frame)
+        self._flow(flow)
+        return self._stream.take()
+
+    def close(self) -> Report:
+        """The end: what was still open, and the summary."""
+        if not self._ended:  # cut off: the last thing heard is the end
+            self._end(max(self._newest_ns, self.header.t_host_ns))
+        self._stream.finish()
+        return replace(self._stream.take(), summary=self._summary())
+
+    def _flow(self, frames: list[Frame]) -> None:
+        """Frames between two barriers: packets and ticks."""
+        if not frames or self._ended:
+            return
+        frames = self._stamped(frames)
+        decoded = self._decoder.feed(frames)
+        self._stream.decoded(decoded.samples, decoded.batteries, decoded.malformed)
+        t0_ns = self.header.t_host_ns
+        arrivals = arrivals_of(decoded.samples, self._periods(decoded), t0_ns, self._quality.samples)
+        self._quality.add(arrivals, decoded)
+        ticks = ticks_of([frame.t_host_ns for frame in frames if isinstance(frame, Tick)], t0_ns)
+        elements = in_order(arrivals, ticks)
+        for t_ns, percent in self._battery_warnings(decoded):
+            split = int(np.searchsorted(elements["t_host_ns"], t_ns - t0_ns, side="right"))
+            self._stream.step(elements[:split])
+            elements = elements[split:]
+            self._stream.tell(BatteryLow(t_session_ns=self.t_session_ns, percent=percent))
+        self._stream.step(elements)
+
+    def _stamped(self, frames: list[Frame]) -> list[Frame]:
+        """The frames with times that grow strictly in their order, which is the truth; nearly always as they are."""
+        times = np.array([frame.t_host_ns for frame in frames], dtype=np.int64)
+        steps = np.arange(len(times) + 1)
+        grown = np.maximum.accumulate(np.concatenate([[self._newest_ns], times]) - steps)[1:] + steps[1:]
+        self._newest_ns = int(grown[-1])
+        if (grown == times).all():
+            return frames
+        stamped = list(frames)
+        for place in np.flatnonzero(grown != times).tolist():
+            stamped[place] = replace(frames[place], t_host_ns=int(grown[place]))
+        return stamped
+
+    def _periods(self, decoded: Decoded) -> Array:
+        """Nominal sampling period of each sample, in nanoseconds."""
+        fallback = self.header.rate_hz or FALLBACK_RATE_HZ
+        for segment in decoded.segments:
+            self._periods_ns[segment.number] = round(1e9 / (segment.rate_hz or fallback))
+        numbers, where = np.unique(decoded.samples["segment"], return_inverse=True)
+        known = [self._periods_ns.get(int(number), round(1e9 / fallback)) for number in numbers]
+        return np.array(known, dtype=np.int64)[where]
+
+    def _battery_warnings(self, decoded: Decoded) -> Iterator[tuple[int, float]]:
+        for battery in decoded.batteries:
+            percent = battery.percent
+            if percent is not None and any(
+                percent <= limit < self._warned_pct for limit in BATTERY_WARNINGS_PCT
+            ):
+                self._warned_pct = percent
+                yield battery.t_host_ns, percent
+
+    def _barrier(self, frame: Frame) -> None:
+        """A frame that changes what the following ones mean."""
+        if self._ended:
+            return
+        (frame,) = self._stamped([frame])
+        now_ns, tell = self.t_session_ns, self._stream.tell
+        match frame:
+            case LinkUp():
+                self._stream.cause = "connected, but no data come"
+            case LinkDown(cause=cause):
+                self._stream.cause = cause
+                self._quality.outages += cause != STOPPED
+            case CalibrationSet(calibration_json=text):
+                self.calibration = _calibration(text)
+                self._stream.use(self._parameters())
+                name = self.calibration.calibration_id if self.calibration else ""
+                tell(CalibrationTaken(t_session_ns=now_ns, calibration_id=name))
+            case SettingChanged(key=key, value=value):
+                self._change(key, value)
+            case UserMark(kind=kind, value=value):
+                self._mark(kind, value)
+            case Dropped(count=count):
+                tell(FramesDropped(t_session_ns=now_ns, count=count))
+            case RecorderTrouble(reason=reason):
+                tell(RecordingTroubled(t_session_ns=now_ns, reason=reason))
+            case Closed():
+                self._end(frame.t_host_ns)
+
+    def _change(self, key: str, value: str) -> None:
+        try:
+            self.settings = self.settings.changed({key: value})
+        except SettingsError as error:
+            raise RecordingError(f"a setting in this recording cannot be used: {error}") from error
+        self._stream.use(self._parameters())
+        self._stream.tell(SettingTaken(t_session_ns=self.t_session_ns, key=key, value=value))
+
+    def _mark(self, kind: str, value: str) -> None:
+        now_ns = self.t_session_ns
+        if kind != "snooze":
+            self._stream.tell(Marked(t_session_ns=now_ns, kind=kind, value=value))
+            return
+        try:
+            until_ns = now_ns + round(duration_s(value) * _S)
+        except ValueError as error:
+            raise RecordingError(f"a snooze in this recording has no duration: {value!r}.") from error
+        self._stream.snooze(until_ns)
+        self._stream.tell(Snoozed(t_session_ns=now_ns, until_ns=until_ns))
+
+    def _end(self, t_host_ns: int) -> None:
+        self._ended = True
+        period_ns = self._periods_ns.get(max(self._periods_ns, default=-1), 0)
+        self._stream.step(ticks_of([t_host_ns], self.header.t_host_ns, Beat.END, period_ns))
+
+    def _parameters(self) -> Parameters:
+        return parameters_of(self.settings, self.calibration, self._driver.longest_interval_s)
+
+    def _summary(self) -> dict[str, Any]:
+        known = labels(self.header, self.settings, self._view)
+        known |= self._stream.tally.columns() | self._quality.columns()
+        known["calibration_id"] = self.calibration.calibration_id if self.calibration else None
+        return {column: known[column] for column in SESSION_COLUMNS}
+
+
+def labels(header: Opened, settings: Settings, view: str) -> dict[str, Any]:
+    """The columns of `sessions` that say which session it is."""
+    started = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=header.utc_ns // 1000)
+    return {
+        "session_id": header.session_id,
+        "view": view,
+        "started_utc": iso(started),
+        "started_local": iso(started.astimezone(_zone(header.zone))),
+        "tz": header.zone,
+        "device": header.device,
+        "profile": settings.profile,
+        "mode": settings.mode,
+        "software_version": header.software_version,
+    }
+
+
+def iso(moment: datetime) -> str:
+    """ISO 8601 with milliseconds and offset; UTC as Z."""
+    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+
+
+def _zone(name: str) -> ZoneInfo:
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return ZoneInfo("UTC")
+
+
+def _driver(header: Opened) -> Driver:
+    try:
+        return driver(header.driver)
+    except KeyError as error:
+        message = f"this recording needs the driver {header.driver!r}, which is not installed."
+        raise RecordingError(message, "Install the package that brings it.") from error
+
+
+def _settings(header: Opened) -> Settings:
+    try:
+        return Settings.from_json(header.settings_json)
+    except SettingsError as error:
+        raise RecordingError(str(error)) from error
+
+
+def _calibration(text: str | None) -> Calibration | None:
+    try:
+        return None if text is None else Calibration.from_json(text)
+    except ValueError as error:
+        raise RecordingError("the calibration in this recording is not readable.") from error

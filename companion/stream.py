@@ -1,0 +1,214 @@
+"""Rows, events and sums of one session, out of samples and ticks: the pipeline in use.
+
+Both ways in end here: a session's frames (`session.py`) and plain arrays (`analysis.py`). Pure. Knows: the pipeline,
+settings. Must never know: frames, bytes, files.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from companion.posture.alerts import snoozed
+from companion.posture.events import Event
+from companion.posture.mounting import Calibration
+from companion.posture.pipeline import Parameters, Pipeline
+from companion.posture.rows import POSTURE, ROW_NS, RowFlag
+from companion.posture.slouch import SITTING_RANGE_DEG, STANDING_RANGE_DEG
+from companion.posture.stage import ROWS, Array
+from companion.posture.summary import Tally
+from companion.posture.telling import TellingState, last_word, tell
+from companion.settings import Settings
+from firmware_protocol.drivers import Battery, Malformed
+from firmware_protocol.samples import SAMPLES
+
+_S = 1_000_000_000
+
+
+def parameters_of(
+    settings: Settings, calibration: Calibration | None, longest_interval_s: float = 1.0
+) -> Parameters:
+    """What the pipeline needs to know of settings, calibration and sensor."""
+    return Parameters(
+        calibration=calibration,
+        longest_interval_s=longest_interval_s,
+        still_sd_g=settings.still.sd_g,
+        limit_deg=settings.limit_deg,
+        range_deg=STANDING_RANGE_DEG if settings.kind == "standing" else SITTING_RANGE_DEG,
+        delay_ns=round(settings.alert.delay * _S),
+        repeat_ns=round(settings.alert.repeat * _S),
+        per_hour=settings.alert.per_hour,
+        coach=settings.mode == "coach",
+    )
+
+
+ANGLES = np.dtype(
+    [
+        ("t_session_ns", "<i8"),
+        ("acc_mps2", "<f8", (3,)),
+        ("gyr_radps", "<f8", (3,)),
+        ("up", "<f8", (3,)),
+        ("settled", "?"),
+        ("sagittal_deg", "<f8"),
+        ("lateral_deg", "<f8"),
+    ],
+    align=True,
+)
+"""Each sample as the filter took it and up at it, in the sensor's frame, with its angles from the baseline."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What some frames completed."""
+
+    posture: Array  # POSTURE
+    events: tuple[Event, ...]
+    samples: Array  # SAMPLES decoded from these frames
+    batteries: tuple[Battery, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
+    angles: Array = field(default_factory=lambda: np.empty(0, dtype=ANGLES))  # where asked for
+    summary: dict[str, Any] | None = None  # in the last report only
+    places: tuple[int, ...] = ()  # for each event, how many of `posture` come before it
+
+    def in_order(self) -> Iterator[tuple[str, Any]]:
+        """("posture", rows) and ("event", event) in the order of the session, the same however it was cut."""
+        done = 0
+        for place, event in zip(self.places, self.events, strict=True):
+            if place > done:
+                yield "posture", self.posture[done:place]
+                done = place
+            yield "event", event
+        if done < len(self.posture):
+            yield "posture", self.posture[done:]
+
+
+class Stream:
+    """The pipeline with its state, and what it has made since the last `take`."""
+
+    def __init__(self, parameters: Parameters, *, keep_angles: bool = False) -> None:
+        self._parameters = parameters
+        self._pipeline = Pipeline.of(parameters)
+        self._state = self._pipeline.start()
+        self._telling = TellingState()
+        self._rows = 0
+        self._keep_angles = keep_angles
+        self._made = _Made()
+        self.tally = Tally()
+        self.cause = "not connected yet"
+        """Why data would be missing now."""
+
+    @property
+    def t_session_ns(self) -> int:
+        """Session time of the newest row."""
+        return self._rows * ROW_NS
+
+    def use(self, parameters: Parameters) -> None:
+        """Go on with other parameters; a new calibration makes the filter start anew."""
+        if parameters.calibration != self._parameters.calibration:
+            self._state = self._state.turned()
+        self._parameters, self._pipeline = parameters, Pipeline.of(parameters)
+
+    def snooze(self, until_ns: int) -> None:
+        """No cues before `until_ns` of session time."""
+        self._state = self._state.with_alerts(snoozed(self._state.alerts, until_ns))
+
+    def step(self, arrivals: Array) -> None:
+        """Take ARRIVALS."""
+        if len(arrivals) == 0:
+            return
+        self._state, passed, ups, rows = self._pipeline.step(self._state, arrivals)
+        self._telling, told = tell(self._telling, rows, self.cause, self._parameters.fault_ns)
+        self.tally.add_rows(rows)
+        self._rows += len(rows)
+        self._made.add(rows, told)
+        for _, event in told:
+            self.tally.add_event(event)
+        if self._keep_angles:
+            self._made.angles.append(_angles(passed, ups, self._parameters.calibration))
+
+    def tell(self, event: Event) -> None:
+        """Something happened right after the newest row."""
+        self._made.add(np.empty(0, dtype=ROWS), [(-1, event)])
+        self.tally.add_event(event)
+
+    def finish(self) -> None:
+        """The session ends here: what was still open is closed."""
+        state = self._state
+        for event in last_word(state.episodes, state.alerts.alerts, self.t_session_ns):
+            self.tell(event)
+
+    def decoded(
+        self, samples: Array, batteries: tuple[Battery, ...], malformed: tuple[Malformed, ...]
+    ) -> None:
+        """Keep for the next report what packets held."""
+        self._made.samples.append(samples)
+        self._made.batteries += batteries
+        self._made.malformed += malformed
+
+    def take(self) -> Report:
+        """What was made since the last time."""
+        made, self._made = self._made, _Made()
+        return Report(
+            posture=_posture(_joined(made.rows, ROWS)),
+            events=tuple(made.events),
+            samples=_joined(made.samples, SAMPLES),
+            batteries=made.batteries,
+            malformed=made.malformed,
+            angles=_joined(made.angles, ANGLES),
+            places=tuple(made.places),
+        )
+
+
+@dataclass(slots=True)
+class _Made:
+    """What was made since the last report."""
+
+    rows: list[Array] = field(default_factory=list)
+    row_count: int = 0
+    events: list[Event] = field(default_factory=list)
+    places: list[int] = field(default_factory=list)
+    samples: list[Array] = field(default_factory=list)
+    angles: list[Array] = field(default_factory=list)
+    batteries: tuple[Battery, ...] = ()
+    malformed: tuple[Malformed, ...] = ()
+
+    def add(self, rows: Array, told: list[tuple[int, Event]]) -> None:
+        """Rows, and events each of which comes right after the row of its place (-1: before any of them)."""
+        for place, event in told:
+            self.events.append(event)
+            self.places.append(self.row_count + place + 1)
+        self.rows.append(rows)
+        self.row_count += len(rows)
+
+
+def _joined(parts: list[Array], dtype: np.dtype[Any]) -> Array:
+    return parts[0] if len(parts) == 1 else np.concatenate([np.empty(0, dtype=dtype), *parts])
+
+
+def _posture(rows: Array) -> Array:
+    made = np.zeros(len(rows), dtype=POSTURE)
+    for name in POSTURE.names or ():
+        if name != "flags":
+            made[name] = rows[name]
+    for flag, field_ in ((RowFlag.SNOOZED, "snoozed"), (RowFlag.CLIPPED, "clipped")):
+        made["flags"] |= np.where(rows[field_], np.uint32(flag), np.uint32(0))
+    made["flags"] |= np.where(rows["episode"] > 0, np.uint32(RowFlag.IN_EPISODE), np.uint32(0))
+    return made
+
+
+def _angles(passed: Array, ups: Array, calibration: Calibration | None) -> Array:
+    real = passed["number"] >= 0
+    made = np.zeros(int(real.sum()), dtype=ANGLES)
+    for name in ("t_session_ns", "acc_mps2", "gyr_radps"):
+        made[name] = passed[name][real]
+    made["settled"] = ups["settled"][real]
+    up = ups["up"][real]
+    if calibration is None:
+        made["up"], made["sagittal_deg"], made["lateral_deg"] = up, np.nan, np.nan
+        return made
+    x, y, z = up.T
+    made["up"] = up @ calibration.rotation
+    made["sagittal_deg"] = np.degrees(np.arctan2(-x, z))
+    made["lateral_deg"] = np.degrees(np.arctan2(y, z))
+    return made

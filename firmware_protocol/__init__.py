@@ -1,0 +1,77 @@
+"""The wire: frames, samples, drivers. Pure; what an author of firmware or of a driver reads.
+
+Must never know: bleak, asyncio, the time, files, or the `companion` package.
+"""
+
+from firmware_protocol.drivers import (
+    Battery,
+    Decoded,
+    Decoder,
+    Driver,
+    Malformed,
+    Segment,
+    best_match,
+    driver,
+    drivers,
+)
+from firmware_protocol.errors import ProtocolError
+from firmware_protocol.frames import (
+    Advertisement,
+    CalibrationSet,
+    ClockPair,
+    Closed,
+    Dropped,
+    Frame,
+    LinkDown,
+    LinkUp,
+    Notification,
+    Opened,
+    Reading,
+    RecorderTrouble,
+    SettingChanged,
+    Tick,
+    UserMark,
+    Written,
+)
+from firmware_protocol.samples import SAMPLES, STANDARD_GRAVITY_MPS2, SampleFlag, make_samples
+from firmware_protocol.scripts import Await, GattStep, Read, Script, ScriptRefused, Subscribe, Write
+
+__all__ = [
+    "SAMPLES",
+    "STANDARD_GRAVITY_MPS2",
+    "Advertisement",
+    "Await",
+    "Battery",
+    "CalibrationSet",
+    "ClockPair",
+    "Closed",
+    "Decoded",
+    "Decoder",
+    "Driver",
+    "Dropped",
+    "Frame",
+    "GattStep",
+    "LinkDown",
+    "LinkUp",
+    "Malformed",
+    "Notification",
+    "Opened",
+    "ProtocolError",
+    "Read",
+    "Reading",
+    "RecorderTrouble",
+    "SampleFlag",
+    "Script",
+    "ScriptRefused",
+    "Segment",
+    "SettingChanged",
+    "Subscribe",
+    "Tick",
+    "UserMark",
+    "Write",
+    "Written",
+    "best_match",
+    "driver",
+    "drivers",
+    "make_samples",
+]

@@ -1,0 +1,95 @@
+"""Inputs for the stages: what sensors and links really do, and some things they should not."""
+
+import numpy as np
+from hypothesis import strategies as st
+
+from companion.posture.rows import ROW_NS, Context
+from companion.posture.stage import ARRIVALS, ROWS, Beat
+
+PERIOD_NS = 20_000_000
+
+
+@st.composite
+def arrivals(draw, packets=40):
+    """Packets with gaps, repeats, NaN, spikes, new segments, a lost gyroscope, clocks that jump, ticks between."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    with_index, with_clock, with_gyro = draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
+    parts, host_ns, index, segment, period_ns = [], 300_000_000, 0, 0, PERIOD_NS
+    for _ in range(draw(st.integers(1, packets))):
+        what = rng.choice(["plain"] * 8 + ["gap", "long gap", "repeat", "segment", "ticks", "jump", "rate"])
+        count = int(rng.integers(1, 13))
+        if what in {"gap", "long gap"}:
+            lost = int(rng.integers(1, 12 if what == "gap" else 600))
+            index, host_ns = index + lost, host_ns + lost * period_ns
+        elif what == "repeat":
+            index = max(index - count, 0)
+        elif what == "segment":
+            segment, index, host_ns = segment + 1, int(rng.integers(0, 5)), host_ns + int(rng.integers(0, 3_000_000_000))
+        elif what == "jump":
+            index += int(rng.integers(10_000, 2**40))
+        elif what == "rate":
+            segment, index, period_ns = segment + 1, 0, int(rng.choice([10_000_000, 40_000_000, 19_230_769]))
+        if what == "ticks":
+            parts.append(_ticks(rng, host_ns))
+            host_ns = int(parts[-1]["t_host_ns"][-1]) + 1
+        host_ns += count * period_ns + int(rng.integers(0, 30_000_000))
+        parts.append(_packet(rng, host_ns, index, segment, period_ns, count, with_index, with_clock, with_gyro))
+        index += count
+    if draw(st.booleans()):
+        parts.append(_ticks(rng, host_ns, Beat.END)[:1])
+    made = np.concatenate(parts)
+    made["number"] = np.where(made["beat"] == Beat.SAMPLE, np.cumsum(made["beat"] == Beat.SAMPLE) - 1, -1)
+    return made
+
+
+def _ticks(rng, host_ns, beat=Beat.TICK):
+    made = np.zeros(int(rng.integers(1, 9)), dtype=ARRIVALS)
+    made["t_host_ns"] = host_ns + 1 + np.arange(len(made)) * int(rng.choice([1_000_000_000, 400_000_000]))
+    made["beat"], made["period_ns"] = beat, PERIOD_NS
+    made["acc_mps2"] = made["gyr_radps"] = np.nan
+    return made
+
+
+def _packet(rng, host_ns, index, segment, period_ns, count, with_index, with_clock, with_gyro):
+    made = np.zeros(count, dtype=ARRIVALS)
+    numbers = index + np.arange(count)
+    made["t_host_ns"], made["period_ns"], made["segment"] = host_ns, period_ns, segment
+    made["index"] = numbers if with_index else -1
+    made["t_device_ns"] = numbers * period_ns if with_clock else -1
+    made["behind"] = np.arange(count)[::-1]
+    lean = np.radians(rng.choice([0.0, 5.0, 14.0, 25.0]))
+    made["acc_mps2"] = 9.81 * np.array([-np.sin(lean), 0, np.cos(lean)]) + rng.normal(0, 0.05, (count, 3))
+    made["gyr_radps"] = rng.normal(0, 0.01, (count, 3)) if with_gyro else np.nan
+    spoiled = rng.random(count) < 0.03
+    made["acc_mps2"][spoiled, 0] = rng.choice([np.nan, np.inf, 1e3, -1e300])
+    made["gyr_radps"][rng.random(count) < 0.02] = rng.choice([np.nan, 1e6])
+    made["clipped"] = rng.random(count) < 0.05
+    return made
+
+
+@st.composite
+def rows(draw, most=400):
+    """Rows in every context, with angles about the limits, uncertain ones and unknown ones."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    count = draw(st.integers(0, most))
+    made = np.zeros(count, dtype=ROWS)
+    made["t_session_ns"] = (np.arange(count) + 1) * ROW_NS
+    held = np.repeat(np.arange(count), rng.integers(1, 40, size=count))[:count]  # values that last a while
+    made["context"] = rng.choice([0] * 12 + list(Context), size=count)[held]
+    made["deviation_deg"] = rng.choice([-20.0, 0.0, 7.0, 9.0, 12.5, 14.0, 25.0, np.nan], size=count)[held]
+    made["deviation_deg"] += rng.normal(0, 0.3, count)
+    made["uncertainty_deg"] = rng.choice([0.5, 1.0, 5.0], p=[0.6, 0.3, 0.1], size=count)[held]
+    made["sagittal_deg"] = made["deviation_deg"]
+    made["silent_ns"] = rng.choice([0, 4_900_000_000, 5_000_000_000, 31_000_000_000], size=count)[held]
+    up = rng.normal(0, 0.3, (count, 3)) + [0, 0, 1]
+    made["up"] = np.where(rng.random((count, 1)) < 0.1, np.nan, up)
+    made["acc_sd_g"] = rng.choice([0.0, 0.03, 0.06, np.nan], size=count)[held]
+    made["stride_sd_g"], made["stride_share"] = rng.random(count) * 0.1, rng.random(count)
+    made["rate_hz"], made["settled"], made["gyro"] = 50.0, rng.random(count) < 0.9, True
+    return made
+
+
+def cuts(length):
+    """Places to cut an array of this length; every place at once is likely enough to be tried."""
+    places = st.lists(st.integers(0, length), max_size=12).map(sorted)
+    return st.one_of(places, st.just(list(range(length + 1))) if length <= 300 else places)

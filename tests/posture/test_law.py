@@ -1,0 +1,110 @@
+"""The law of stages: any cut of the input gives the same output, bit for bit."""
+
+import importlib.util
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from companion.posture.alerts import Alerts
+from companion.posture.context import ContextStage
+from companion.posture.episodes import Episodes
+from companion.posture.gate import Gate
+from companion.posture.mounting import Calibration, Mounting
+from companion.posture.pipeline import Parameters, Pipeline
+from companion.posture.slouch import SlouchStage
+from companion.posture.stage import Stage
+from companion.posture.tilt import Tilt
+from companion.posture.timeline import Timeline
+from companion.posture.windows import Windows
+
+_spec = importlib.util.spec_from_file_location("posture_strategies", Path(__file__).with_name("strategies.py"))
+assert _spec is not None
+assert _spec.loader is not None
+strategies = importlib.util.module_from_spec(_spec)
+sys.modules["posture_strategies"] = strategies
+_spec.loader.exec_module(strategies)
+
+CALIBRATION = Calibration.from_axes([0.1, 0.2, 1.0], [1.0, 0.1, 0.0])
+PIPELINE = Pipeline.of(
+    Parameters(calibration=CALIBRATION, delay_ns=5_000_000_000, repeat_ns=10_000_000_000, per_hour=2)
+)
+FROM_ARRIVALS = (Timeline, Gate, Mounting, Tilt, Windows)
+FROM_ROWS = (ContextStage, SlouchStage, Episodes, Alerts)
+
+
+def input_of(stage: Stage, arrivals: np.ndarray) -> np.ndarray:
+    """What this stage is given when the pipeline is given `arrivals`."""
+    block = arrivals
+    for before in PIPELINE.stages:
+        if before is stage:
+            return block
+        block = before.step(before.start(), block)[1]
+    raise AssertionError(stage)
+
+
+def strategy_of(stage: Stage) -> st.SearchStrategy:
+    """Every stage has one: a stage that is in neither list makes the collection fail."""
+    if isinstance(stage, FROM_ARRIVALS):
+        return strategies.arrivals().map(lambda block: input_of(stage, block))
+    if stage is PIPELINE.alerts:  # its input must have passed the episodes
+        return strategies.rows().map(lambda rows: PIPELINE.episodes.step(PIPELINE.episodes.start(), rows)[1])
+    assert isinstance(stage, FROM_ROWS), f"{type(stage).__name__} has no strategy"
+    return strategies.rows()
+
+
+def bits(array: np.ndarray) -> list[bytes]:
+    """The values of a structured array, without the padding between them."""
+    return [np.ascontiguousarray(array[name]).tobytes() for name in array.dtype.names]
+
+
+def in_pieces(stage: Stage, block: np.ndarray, places: list[int]) -> np.ndarray:
+    state, made = stage.start(), []
+    for first, end in zip([0, *places], [*places, len(block)], strict=True):
+        state, part = stage.step(state, block[first:end])
+        made.append(part)
+    return np.concatenate(made)
+
+
+@pytest.mark.parametrize(
+    ("stage", "strategy"),
+    [pytest.param(stage, strategy_of(stage), id=type(stage).__name__) for stage in PIPELINE.stages],
+)
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_cut_gives_the_same_bits(stage, strategy, data):
+    block = data.draw(strategy)
+    given_bits = bits(block)
+    whole = stage.step(stage.start(), block)[1]
+    cut = in_pieces(stage, block, data.draw(strategies.cuts(len(block))))
+    assert bits(cut) == bits(whole)
+    assert bits(block) == given_bits, "a stage must not change its input"
+
+
+@given(data=st.data())
+@settings(max_examples=60, deadline=None)
+def test_any_cut_of_the_whole_pipeline_gives_the_same_rows(data):
+    arrivals = data.draw(strategies.arrivals(packets=80))
+    whole = PIPELINE.step(PIPELINE.start(), arrivals)[3]
+    state, made = PIPELINE.start(), []
+    places = data.draw(strategies.cuts(len(arrivals)))
+    for first, end in zip([0, *places], [*places, len(arrivals)], strict=True):
+        state, _, _, rows = PIPELINE.step(state, arrivals[first:end])
+        made.append(rows)
+    assert bits(np.concatenate(made)) == bits(whole)
+
+
+@given(strategies.arrivals())
+@settings(max_examples=60, deadline=None)
+def test_nothing_implausible_reaches_the_filter_and_time_only_grows(arrivals):
+    passed = input_of(PIPELINE.mounting, arrivals)
+    samples = passed[passed["beat"] == 0]
+    assert np.isfinite(samples["acc_mps2"]).all()
+    assert (np.linalg.norm(samples["acc_mps2"], axis=1) <= 16 * 9.80665 + 1e-9).all()
+    assert (np.diff(samples["t_session_ns"]) > 0).all()
+    rows = PIPELINE.step(PIPELINE.start(), arrivals)[3]
+    assert (np.diff(rows["t_session_ns"]) == 200_000_000).all()
+    assert len(rows) == 0 or rows["t_session_ns"][0] == 200_000_000
