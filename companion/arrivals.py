@@ -105,18 +105,28 @@ class Quality:
         shortest = int((host_ns - device_ns).min())
         span.delays[minute] = min(shortest, span.delays.get(minute, shortest))
 
-    def columns(self) -> dict[str, Any]:
-        """The columns of `sessions` about data quality; None: nothing to say."""
+    @property
+    def loss_pct(self) -> float | None:
+        """Share of the samples taken that never came; None before the first."""
+        taken = self.samples + self.lost
+        return 100 * self.lost / taken if taken else None
+
+    @property
+    def rate_hz(self) -> float | None:
+        """Samples a second on the host's clock; None while there is one packet at most."""
         steps = sum(span.index - span.first_index for span in self.spans.values())
         passed_ns = sum(span.newest_ns - span.first_ns for span in self.spans.values())
-        taken = self.samples + self.lost
+        return steps / passed_ns * 1e9 if passed_ns else None
+
+    def columns(self) -> dict[str, Any]:
+        """The columns of `sessions` about data quality; None: nothing to say."""
         return {
-            "rate_hz": steps / passed_ns * 1e9 if passed_ns else None,
+            "rate_hz": self.rate_hz,
             "samples": self.samples,
             "lost_samples": self.lost,
             "duplicates": self.duplicates,
             "malformed": self.malformed,
-            "loss_pct": 100 * self.lost / taken if taken else None,
+            "loss_pct": self.loss_pct,
             "drift_ppm": self._drift_ppm(),
             "outages": self.outages,
         }

@@ -32,9 +32,7 @@ from companion.commands.options import (
 from companion.commands.words import seconds, split_pair, times_real_time, with_story
 from companion.errors import CompanionError, UsageError
 
-ABOUT = (
-    "A motion sensor on the upper back, a measure of slouching, and an alert when a forward posture persists."
-)
+ABOUT = "A motion sensor on the upper back, a measure of slouching, and an alert when a forward posture persists."
 CARE = "This is not a medical device. Stop at the first discomfort."
 
 
@@ -72,23 +70,15 @@ config_app = typer.Typer(help="Every setting, and where the files lie.", epilog=
 
 # ---- options that several commands share
 
-Alias = Annotated[
-    str | None, typer.Argument(metavar="[ALIAS]", help="The sensor; without it, the first one paired.")
-]
+Alias = Annotated[str | None, typer.Argument(metavar="[ALIAS]", help="The sensor; without it, the first one paired.")]
 Simulated = Annotated[
     str | None,
-    typer.Option(
-        metavar="[STORY]", help="A simulated sensor: a built-in story (demo) or a motion file (.npz)."
-    ),
+    typer.Option(metavar="[STORY]", help="A simulated sensor: a built-in story (demo) or a motion file (.npz)."),
 ]
-Device = Annotated[
-    str | None, typer.Option(metavar="NAME", help="With --simulated: speak this driver's protocol.")
-]
+Device = Annotated[str | None, typer.Option(metavar="NAME", help="With --simulated: speak this driver's protocol.")]
 Fault = Annotated[
     list[str] | None,
-    typer.Option(
-        metavar="KIND@START[+LENGTH]", help="With --simulated: a fault, such as link@20+20. Repeatable."
-    ),
+    typer.Option(metavar="KIND@START[+LENGTH]", help="With --simulated: a fault, such as link@20+20. Repeatable."),
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a screen.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
@@ -97,9 +87,7 @@ Set = Annotated[
 ]
 Profile = Annotated[str | None, typer.Option(metavar="NAME", help="desk, standing, sofa or one of your own.")]
 Mode = Annotated[str | None, typer.Option(metavar="coach|track", help="coach alerts; track only counts.")]
-Duration = Annotated[
-    float | None, typer.Option(parser=seconds, metavar="S", help="Stop after so many seconds.")
-]
+Duration = Annotated[float | None, typer.Option(parser=seconds, metavar="S", help="Stop after so many seconds.")]
 DataDir = Annotated[
     Path | None,
     typer.Option(metavar="DIR", envvar="POSTURE_DATA_DIR", help="Keep everything this program stores here."),
@@ -119,9 +107,7 @@ def shared(
     if verbose:
         _log_to_stderr()
     named = [(key, value) for key, value in (("profile", profile), ("mode", mode)) if value is not None]
-    return Shared(
-        data_dir=data_dir, settings=(*(split_pair(text) for text in texts or ()), *named), verbose=verbose
-    )
+    return Shared(data_dir=data_dir, settings=(*(split_pair(text) for text in texts or ()), *named), verbose=verbose)
 
 
 def simulation(story: str | None, device: str | None, faults: Sequence[str] | None) -> Simulation:
@@ -190,9 +176,7 @@ def scan(
 def pair(
     *,
     alias: Annotated[str | None, typer.Argument(metavar="[ALIAS]", help="What to call the sensor.")] = None,
-    address: Annotated[
-        str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")
-    ] = None,
+    address: Annotated[str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")] = None,
     simulated: Simulated = None,
     device: Device = None,
     fault: Fault = None,
@@ -275,9 +259,7 @@ def monitor(
 @app.command(cls=Command, epilog=CARE)
 def replay(
     *,
-    file: Annotated[
-        Path, typer.Argument(metavar="FILE", help="A recording: a path, or a name from `sessions`.")
-    ],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording: a path, or a name from `sessions`.")],
     speed: Annotated[
         float, typer.Option(parser=times_real_time, metavar="N|max", help="How many times real time.")
     ] = 1.0,
@@ -311,9 +293,7 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; without it, here.")] = None,
     tables: Annotated[
         str | None,
-        typer.Option(
-            metavar="LIST", help="Some of sessions,minutes,episodes,samples; not samples by default."
-        ),
+        typer.Option(metavar="LIST", help="Some of sessions,minutes,episodes,samples; not samples by default."),
     ] = None,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="No sensor name, no absolute time.")] = False,
     describe: Annotated[bool, typer.Option("--describe", help="Print what each column means.")] = False,
@@ -354,9 +334,7 @@ def sessions(
 def simulate(
     *,
     story: Annotated[str, typer.Argument(metavar="STORY", help="A built-in story or a motion file (.npz).")],
-    to: Annotated[
-        Path | None, typer.Option(metavar="FILE.posture", help="Write a recording, without a radio.")
-    ] = None,
+    to: Annotated[Path | None, typer.Option(metavar="FILE.posture", help="Write a recording, without a radio.")] = None,
     hci: Annotated[
         str | None, typer.Option(metavar="TRANSPORT", help="Be a sensor on this Bluetooth controller.")
     ] = None,
@@ -392,9 +370,7 @@ def import_(
     out: Annotated[Path, typer.Option(metavar="FILE.posture", help="The recording to write.")],
     rate: Annotated[
         float | None,
-        typer.Option(
-            metavar="HZ", min=1.0, max=1000.0, help="Samples a second, where the file tells no time."
-        ),
+        typer.Option(metavar="HZ", min=1.0, max=1000.0, help="Samples a second, where the file tells no time."),
     ] = None,
     columns: Annotated[str, typer.Option(metavar="MAP", help="CSV: t=time,ax=...,ay=...,az=...,gx=...")] = "",
     units: Annotated[
@@ -420,9 +396,7 @@ def import_(
 
 
 @config_app.command("show", cls=Command, epilog=CARE)
-def config_show(
-    *, json: Json = False, set_: Set = None, data_dir: DataDir = None, verbose: Verbose = False
-) -> None:
+def config_show(*, json: Json = False, set_: Set = None, data_dir: DataDir = None, verbose: Verbose = False) -> None:
     """List every setting: key, value, and where it comes from."""
     from companion.commands import config as command
 

@@ -45,10 +45,7 @@ from firmware_protocol.frames import (
     UserMark,
 )
 
-__all__ = ["ANGLES", "STOPPED", "Report", "Session", "iso", "labels"]
-
-STOPPED = "stopped"
-"""The cause of a LinkDown that was asked for: no outage."""
+__all__ = ["ANGLES", "Report", "Session", "iso", "labels"]
 
 BATTERY_WARNINGS_PCT = (20.0, 10.0)
 
@@ -96,7 +93,7 @@ class Session:
             else:
                 flow.append(frame)
         self._flow(flow)
-        return self._stream.take()
+        return replace(self._stream.take(), loss_pct=self._quality.loss_pct, rate_hz=self._quality.rate_hz)
 
     def close(self) -> Report:
         """The end: what was still open, and the summary."""
@@ -166,7 +163,7 @@ class Session:
                 self._stream.cause = "connected, but no data come"
             case LinkDown(cause=cause):
                 self._stream.cause = cause
-                self._quality.outages += cause != STOPPED
+                self._quality.outages += 1
             case CalibrationSet(calibration_json=text):
                 self.calibration = _calibration(text)
                 self._stream.use(self._parameters())

@@ -70,6 +70,8 @@ class Report:
     angles: Array = field(default_factory=lambda: np.empty(0, dtype=ANGLES))  # where asked for
     summary: dict[str, Any] | None = None  # in the last report only
     places: tuple[int, ...] = ()  # for each event, how many of `posture` come before it
+    loss_pct: float | None = None  # of the session so far
+    rate_hz: float | None = None  # as measured so far
 
     def in_order(self) -> Iterator[tuple[str, Any]]:
         """("posture", rows) and ("event", event) in the order of the session, the same however it was cut."""

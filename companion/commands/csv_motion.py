@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from companion.errors import UsageError
 
 if TYPE_CHECKING:
+    import numpy as np
     import numpy.typing as npt
 
 QUANTITIES = ("t", "ax", "ay", "az", "gx", "gy", "gz")
@@ -33,6 +34,7 @@ _DEFAULT_UNITS = {kind: next(iter(units)) for kind, units in UNITS.items()}
 _OWN_NAME = re.compile(r"(?:(t)|(acc|gyr)_([xyz]))_([a-z0-9]+)", re.ASCII)
 _DELIMITERS = (",", ";", "\t")
 _PLAUSIBLE_MPS2 = (_G_MPS2 / 2, _G_MPS2 * 2)
+_NUMBERED_WITHIN_S = 1.0  # further off, the steps of time are no steps of the rate
 _FASTEST_RADPS = 2200 * _DEGREE_RAD  # no body turns faster; the pipeline leaves such samples out
 
 
@@ -57,16 +59,40 @@ class Reading:
 
 @dataclass(slots=True)
 class CsvMotion:
-    """What a CSV file holds, in SI units: acc_mps2 (N, 3); t_s (N,) from 0 and gyr_radps (N, 3), or None.
-
-    A rate that is missing in some rows only is NaN there.
-    """
+    """What a CSV file holds, in SI units: acc_mps2 (N, 3); t_s (N,) from 0 and gyr_radps (N, 3), or None."""
 
     reading: Reading
     t_s: "npt.NDArray[Any] | None"
     acc_mps2: "npt.NDArray[Any]"
     gyr_radps: "npt.NDArray[Any] | None"
     passed_over: int  # rows without the numbers that are needed, or out of the order of time
+
+    @property
+    def rate_hz(self) -> float | None:
+        """The rate by the file's own times: from the mean step, gaps left out. None where the file tells none."""
+        import numpy as np
+
+        if self.t_s is None or len(self.t_s) < 2:
+            return None
+        steps_s = np.diff(self.t_s)
+        return float(1 / steps_s[steps_s < 1.5 * np.median(steps_s)].mean())
+
+    def samples(self, rate_hz: float) -> "npt.NDArray[Any]":
+        """The motion as SAMPLES; the device clock begins at 0, and gaps show in the numbers.
+
+        Numbers follow from the steps of time, not from time itself, so that a rate that is a little off numbers no
+        sample twice and leaves none out. Times too uneven to be numbered at this rate stand alone (index -1).
+        """
+        import numpy as np
+
+        from firmware_protocol.samples import make_samples
+
+        number = np.arange(len(self.acc_mps2))
+        t_s = number / rate_hz if self.t_s is None else self.t_s
+        number[1:] = np.cumsum(np.maximum(np.rint(np.diff(t_s) * rate_hz), 1))
+        numbered = bool((np.abs(number / rate_hz - t_s) < _NUMBERED_WITHIN_S).all())
+        t_ns = np.rint(t_s * 1e9).astype(np.int64)
+        return make_samples(self.acc_mps2, self.gyr_radps, t_device_ns=t_ns, index=number if numbered else None)
 
 
 def parse_map(text: str, option: str) -> dict[str, str]:
@@ -75,9 +101,7 @@ def parse_map(text: str, option: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         key, equals, value = (piece.strip() for piece in part.partition("="))
         if not equals or not key or not value or key in table:
-            raise UsageError(
-                f"{option} cannot be read at {part!r}.", f"It is a list such as {_EXAMPLES[option]}."
-            )
+            raise UsageError(f"{option} cannot be read at {part!r}.", f"It is a list such as {_EXAMPLES[option]}.")
         table[key] = value
     return table
 
@@ -108,9 +132,7 @@ def _read(path: Path, stream: TextIO, columns: Mapping[str, str], units: Mapping
     return _collect(reading, (row for part in ([first] if headless else [], rows) for row in part), delimiter)
 
 
-def _understood(
-    path: Path, header: Sequence[str], columns: Mapping[str, str], units: Mapping[str, str]
-) -> Reading:
+def _understood(path: Path, header: Sequence[str], columns: Mapping[str, str], units: Mapping[str, str]) -> Reading:
     named, told = (dict(columns), dict(units)) if columns else _self_explained(path, header, units)
     _known(named, QUANTITIES, "--columns")
     _known(told, tuple(UNITS), "--units")
@@ -118,9 +140,7 @@ def _understood(
     turning = [name for name in _TURNING if name in named]
     if missing or len(turning) not in (0, 3):
         lacking = ", ".join(missing or [name for name in _TURNING if name not in named])
-        raise UsageError(
-            f"--columns does not name {lacking}.", f"For example {_EXAMPLES['--columns']},gx=..."
-        )
+        raise UsageError(f"--columns does not name {lacking}.", f"For example {_EXAMPLES['--columns']},gx=...")
     places = {quantity: _place(path, header, name) for quantity, name in named.items()}
     return Reading(places, named, _DEFAULT_UNITS | {kind: _unit(kind, unit) for kind, unit in told.items()})
 
@@ -153,9 +173,7 @@ def _known(table: Mapping[str, str], names: Sequence[str], option: str) -> None:
 
 def _unit(kind: str, unit: str) -> str:
     if unit not in UNITS[kind]:
-        raise UsageError(
-            f"--units does not know {kind}={unit!r}.", f"For {kind} there are {', '.join(UNITS[kind])}."
-        )
+        raise UsageError(f"--units does not know {kind}={unit!r}.", f"For {kind} there are {', '.join(UNITS[kind])}.")
     return unit
 
 
@@ -200,20 +218,27 @@ def _numbers(row: Sequence[str], places: Sequence[int], delimiter: str) -> list[
 def _in_si(reading: Reading, table: "npt.NDArray[Any]", passed_over: int) -> CsvMotion:
     import numpy as np
 
-    with_time = "t" in reading.columns
-    finite = np.isfinite(table[:, :4] if with_time else table[:, :3]).all(axis=1)
-    if with_time:
-        newest = np.maximum.accumulate(np.where(finite, table[:, 0], -np.inf))
-        finite &= np.concatenate([[True], table[1:, 0] > newest[:-1]])[: len(finite)]
-    kept = table[finite]
-    motion = kept[:, 1:] if with_time else kept
+    with_time = int("t" in reading.columns)
+    if not np.isfinite(table[:, with_time + 3 :]).any():  # no gyroscope, or its columns are empty throughout
+        table = table[:, : with_time + 3]
+    kept = table[_usable(table, with_time)]
     scale = {kind: UNITS[kind][unit] for kind, unit in reading.units.items()}
-    t_s = (kept[:, 0] - kept[0, 0]) * scale["t"] if with_time and len(kept) else None
-    acc, gyr = motion[:, :3] * scale["acc"], motion[:, 3:] * scale["gyr"]
-    if not np.isfinite(gyr).any():  # no such columns, or columns that are empty throughout
-        gyr = None
+    t_s = (kept[:, 0] - kept[:1, 0]) * scale["t"] if with_time else None
+    acc = kept[:, with_time : with_time + 3] * scale["acc"]
+    gyr = kept[:, with_time + 3 :] * scale["gyr"] if table.shape[1] > with_time + 3 else None
     _check_units(acc, gyr, reading)
-    return CsvMotion(reading, t_s, acc, gyr, passed_over + int((~finite).sum()))
+    return CsvMotion(reading, t_s, acc, gyr, passed_over + len(table) - len(kept))
+
+
+def _usable(table: "npt.NDArray[Any]", with_time: int) -> "npt.NDArray[np.bool_]":
+    """Rows in which every number is finite and the time is later than in every row before."""
+    import numpy as np
+
+    usable: npt.NDArray[np.bool_] = np.isfinite(table).all(axis=1)
+    if with_time:
+        newest = np.maximum.accumulate(np.where(usable, table[:, 0], -np.inf))
+        usable[1:] &= table[1:, 0] > newest[:-1]
+    return usable
 
 
 def _check_units(acc: "npt.NDArray[Any]", gyr: "npt.NDArray[Any] | None", reading: Reading) -> None:
@@ -230,6 +255,4 @@ def _check_units(acc: "npt.NDArray[Any]", gyr: "npt.NDArray[Any] | None", readin
             f"the acceleration is {shown} on the whole, which is not gravity.", "Name its unit: --units acc=g"
         )
     if gyr is not None and float(np.mean(np.abs(gyr) > _FASTEST_RADPS)) > 0.01:
-        raise UsageError(
-            "the angular rates are beyond what a body can do.", "Name their unit: --units gyr=dps"
-        )
+        raise UsageError("the angular rates are beyond what a body can do.", "Name their unit: --units gyr=dps")

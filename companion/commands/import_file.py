@@ -6,32 +6,138 @@ guessed silently: what was understood is told on stderr.
 
 import os
 import sys
-import uuid
-from collections.abc import Iterator
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from companion import __version__, host
-from companion.commands.csv_motion import read_csv
+from companion.commands.opening import declared, opening
 from companion.commands.options import ImportOptions
 from companion.commands.places import absent, places
 from companion.commands.settings_file import in_force
 from companion.errors import UsageError
-from firmware_protocol.frames import Closed, Frame, Opened
+from firmware_protocol.frames import Closed, Frame, Notification
 
 if TYPE_CHECKING:
+    import numpy.typing as npt
+
     from companion.settings import Settings
-    from companion.simulator.motion_file import MotionFile
+
+_BLOCK_S = 0.5  # so much motion stands in one frame: a replay goes in steps of it
+_RATE_TOLERANCE = 0.05
+
+
+@dataclass(frozen=True, slots=True)
+class Motion:
+    """What is imported: SAMPLES whose device clock begins at 0, the rate, the baseline, and what to tell."""
+
+    samples: "npt.NDArray[Any]"
+    rate_hz: float
+    up: "npt.NDArray[Any]"
+    forward: "npt.NDArray[Any]"
+    told: Sequence[str]
 
 
 def run(options: ImportOptions) -> None:
     """Write the recording, print its path, and say on stderr what was understood."""
-    path = absent(options.out)
-    settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
-    motion, told = _motion(options)
     from companion.commands.new_recording import record
 
+    path = absent(options.out)
+    settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
+    if not options.file.is_file():
+        raise UsageError(f"there is no file {options.file}.")
+    motion = _from_npz(options) if options.file.suffix.lower() == ".npz" else _from_csv(options)
     record(path, frames(motion, settings))
-    for sentence in told:
+    for sentence in motion.told:
         print(sentence, file=sys.stderr)
     print(path.absolute())
+
+
+def _from_npz(options: ImportOptions) -> Motion:
+    from companion.simulator import motion_file
+
+    if options.columns or options.units:
+        raise UsageError("--columns and --units are for CSV files.", "A motion file has names and units of its own.")
+    found = motion_file.read(options.file)
+    samples, rate_hz = found.samples(), _agreed(options.rate_hz, found.rate_hz)
+    told = [_what(samples, rate_hz), _baseline(found.up_sensor, found.forward_sensor)]
+    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, told)
+
+
+def _from_csv(options: ImportOptions) -> Motion:
+    from companion.commands.csv_motion import read_csv
+    from companion.simulator.motion_file import MotionFile
+
+    found = read_csv(options.file, options.columns, options.units)
+    rate_hz = _agreed(options.rate_hz, found.rate_hz)
+    samples = found.samples(rate_hz)
+    import numpy as np
+
+    # A CSV file says nothing about the baseline; it is taken as for a motion file that says nothing.
+    arrays = {"acc": found.acc_mps2, "sampling_rate": np.array(rate_hz)}
+    assumed = MotionFile.of(arrays if found.t_s is None else {**arrays, "t_s": found.t_s})
+    lost = f", {found.passed_over} rows passed over" if found.passed_over else ""
+    told = [
+        f"{_what(samples, rate_hz)}{lost}: {found.reading.words()}",
+        f"{_baseline(assumed.up_sensor, assumed.forward_sensor)}, from the first 2 s",
+    ]
+    return Motion(samples, rate_hz, assumed.up_sensor, assumed.forward_sensor, told)
+
+
+def _agreed(asked_hz: float | None, told_hz: float | None) -> float:
+    """The rate: what the file tells, or what was asked for where it tells nothing or about the same."""
+    if asked_hz is None and told_hz is None:
+        raise UsageError("the file tells no time.", "Name its rate: --rate 50, or its column of time: --columns t=...")
+    if asked_hz and told_hz and abs(asked_hz / told_hz - 1) > _RATE_TOLERANCE:
+        raise UsageError(f"the file has {told_hz:.4g} samples a second, not {asked_hz:g}.", "Leave --rate out.")
+    return asked_hz or told_hz or 0.0
+
+
+def _what(samples: "npt.NDArray[Any]", rate_hz: float) -> str:
+    from companion.output.instants import duration_words
+
+    kind = "acceleration only" if _without_gyro(samples) else "acceleration and angular rate"
+    return f"read {len(samples)} samples at {rate_hz:.4g} Hz, {duration_words(_end_ns(samples, rate_hz) / 1e9)}, {kind}"
+
+
+def _without_gyro(samples: "npt.NDArray[Any]") -> bool:
+    return bool((samples["gyr_radps"] != samples["gyr_radps"]).all())
+
+
+def _baseline(up: "npt.NDArray[Any]", forward: "npt.NDArray[Any]") -> str:
+    shown = [" ".join(f"{part:+.2f}" for part in direction.tolist()) for direction in (up, forward)]
+    return f"baseline in the sensor's frame: up {shown[0]}, facing {shown[1]}"
+
+
+def _end_ns(samples: "npt.NDArray[Any]", rate_hz: float) -> int:
+    """The last sample stands for its whole period."""
+    return int(samples["t_device_ns"][-1]) + round(1e9 / rate_hz)
+
+
+def frames(motion: Motion, settings: "Settings") -> Iterator[Frame]:
+    """The frames of an imported session, whose time begins with the first sample."""
+    yield opening(
+        t_host_ns=0,
+        driver="imported",
+        device="imported",
+        settings=settings,
+        origin="imported",
+        rate_hz=motion.rate_hz,
+        calibration_json=declared(motion.up, motion.forward, settings),
+    )
+    yield from _blocks(motion)
+    end_ns = _end_ns(motion.samples, motion.rate_hz)
+    yield Closed(t_host_ns=end_ns, reason="imported", count=0)
+
+
+def _blocks(motion: Motion) -> Iterator[Frame]:
+    """Half a second of motion a frame, which arrives with its last sample; no frame reaches across a gap."""
+    import numpy as np
+
+    from firmware_protocol.devices.imported import CHARACTERISTIC, encode
+
+    t_ns = motion.samples["t_device_ns"]
+    half_seconds = t_ns // round(_BLOCK_S * 1e9)
+    borders = np.flatnonzero(np.diff(half_seconds)) + 1
+    for part in np.split(motion.samples, borders):
+        for data in encode(part, motion.rate_hz):
+            yield Notification(t_host_ns=int(part["t_device_ns"][-1]), characteristic=CHARACTERISTIC, data=data)

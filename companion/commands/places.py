@@ -106,7 +106,5 @@ def absent(path: Path) -> Path:
     if path.exists() or path.is_symlink():
         raise UsageError(f"{path} exists already.", "Nothing is ever overwritten: choose another name.")
     if not path.absolute().parent.is_dir():
-        raise UsageError(
-            f"there is no directory {path.absolute().parent}.", "Make it first, or choose another place."
-        )
+        raise UsageError(f"there is no directory {path.absolute().parent}.", "Make it first, or choose another place.")
     return path

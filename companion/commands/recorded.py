@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from companion.posture.events import Event
     from companion.recording import Recording
 
-PIECE_FRAMES = 16_384
+PIECE_FRAMES = 4096
 """So many frames are handed over at once where nothing waits for them: bounds memory, changes no bit."""
 
 
@@ -55,9 +55,7 @@ def header_of(recording: "Recording", shared: Shared) -> Opened:
     return replace(header, settings_json=recorded.changed(dict(shared.settings)).to_json())
 
 
-def computed(
-    recording: "Recording", header: Opened, *, view: str = "settled", keep_angles: bool = False
-) -> Computed:
+def computed(recording: "Recording", header: Opened, *, view: str = "settled", keep_angles: bool = False) -> Computed:
     """Run all frames of a recording through a session."""
     import numpy as np
 

@@ -16,13 +16,15 @@ from companion.commands.recorded import header_of, opened, pieces, trouble
 from firmware_protocol.frames import Frame
 
 if TYPE_CHECKING:
+    from companion.commands.voices import Damage, Voice
     from companion.recording import Recording
+    from companion.session import Session
 
 _NS_PER_S = 1e9
 
 
 def run(options: ReplayOptions) -> None:
-    """Tell the session again; stopped or no longer read, it ends with the summary of what was replayed."""
+    """Tell the session again; stopped, it ends with the summary of what was replayed."""
     from companion.commands.voices import voice
     from companion.output.lines import LineWriter
     from companion.session import Session
@@ -30,25 +32,36 @@ def run(options: ReplayOptions) -> None:
     recording = opened(options.shared, options.file)
     header = header_of(recording, options.shared)
     view = "settled" if options.settled else "lived"
-    session = Session(header, view=view)
-    teller = voice(options.style, header, recording.path.absolute(), view)
+    session, teller = Session(header, view=view), voice(options.style, header, recording.path.absolute(), view)
     out, stop = LineWriter(sys.stdout.buffer), threading.Event()
-    _read_through(recording)
     with host.stop_signals(stop.set):
-        out.put(teller.begin(recording.damage))
-        for piece in in_time(recording.frames(), header.t_host_ns, options.speed, stop.wait):
-            if stop.is_set() or not out.put(teller.tell(session.feed(piece))):
-                break
-        last = session.close()
-        out.put([*teller.tell(last), *teller.end(last.summary or {})])
+        due = in_time(recording.frames(), header.t_host_ns, options.speed, stop.wait)
+        batches: Iterable[list[str]] = _told(session, teller, due, stop)
+        if math.isinf(options.speed):
+            batches = list(batches)  # the damage is known when everything is read, and stands before the first row
+        else:
+            for _ in recording.frames():
+                pass
+        out.put(teller.begin(_warned(recording)))
+        all(out.put(batch) for batch in batches)
 
 
-def _read_through(recording: "Recording") -> None:
-    """Read the recording once, so that its damage is known before the first row, and say what is wrong with it."""
-    for _ in recording.frames():
-        pass
+def _told(
+    session: "Session", teller: "Voice", due: Iterable[list[Frame]], stop: threading.Event
+) -> Iterator[list[str]]:
+    for piece in due:
+        if stop.is_set():
+            break
+        yield teller.tell(session.feed(piece))
+    last = session.close()
+    yield [*teller.tell(last), *teller.end(last.summary or {})]
+
+
+def _warned(recording: "Recording") -> "list[Damage]":
+    """What a recording that was read to its end has lost; people are told on stderr."""
     for sentence in trouble(recording):
         print(f"warning: {sentence}", file=sys.stderr)
+    return list(recording.damage)
 
 
 def in_time(

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from companion.commands.options import SessionsOptions, Shared
-from companion.commands.places import SUFFIX, close_cut_off, places
+from companion.commands.places import close_cut_off, places
 from companion.commands.recorded import computed, header_of
 from companion.errors import RecordingError
 from companion.output.instants import elapsed_text
@@ -34,28 +34,15 @@ def run(options: SessionsOptions) -> None:
     """Print a table, or one JSON object a line; each recording as soon as it is computed."""
     where = places(options.shared.data_dir)
     close_cut_off(where)
-    files = newest_first(where.sessions)
+    from companion.recording import sessions_in
+
+    files = sessions_in(where.sessions)
     if not files:
         print(f"There are no recordings in {where.sessions} yet.", file=sys.stderr)
         return
-    found = (listed(file, options.shared) for file in files)
+    found = (listed(file.absolute(), options.shared) for file in files)
     for line in map(_json_line, found) if options.as_json else _table(found):
         print(line, flush=True)
-
-
-def newest_first(directory: Path) -> list[Path]:
-    """Every recording of a directory, ordered by the start in its header (where that is unreadable: by its name)."""
-    found = [file.absolute() for file in directory.glob(f"*{SUFFIX}")] if directory.is_dir() else []
-    return sorted(found, key=lambda file: (_started(file), file.name), reverse=True)
-
-
-def _started(file: Path) -> int:
-    from companion.recording import open_recording
-
-    try:
-        return open_recording(file).header.utc_ns
-    except RecordingError:
-        return 0
 
 
 def listed(file: Path, shared: Shared) -> Listed:

@@ -61,13 +61,9 @@ def read_file(file: Path) -> dict[str, object]:
     except FileNotFoundError:
         return {}
     except OSError as error:
-        raise SettingsError(
-            f"{file} cannot be read: {error.strerror}.", "Mend it, or move it away."
-        ) from error
+        raise SettingsError(f"{file} cannot be read: {error.strerror}.", "Mend it, or move it away.") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise SettingsError(
-            f"{file} is not TOML: {error}.", 'A line of it looks like: alert.delay = "60s"'
-        ) from error
+        raise SettingsError(f"{file} is not TOML: {error}.", 'A line of it looks like: alert.delay = "60s"') from error
     return dict(_leaves(tree))
 
 

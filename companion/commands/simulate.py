@@ -5,6 +5,7 @@ Knows: stories, frames, the conductor, the recorder. Must never know: how a body
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,14 +13,18 @@ from companion import host
 from companion.commands.options import SimulateOptions
 from companion.commands.places import absent, places
 from companion.commands.settings_file import in_force
+from firmware_protocol.frames import Closed, Frame
 
 if TYPE_CHECKING:
+    from companion.settings import Settings
     from companion.simulator.body import Body
     from companion.simulator.faults import Faults
 
+STORY_ENDED = "the story ended"
+
 
 def run(options: SimulateOptions) -> None:
-    """Make the recording and print its path, or serve the sensor until stopped."""
+    """Make the recording and print its path, or be a sensor until stopped."""
     from companion.simulator.faults import Faults
     from companion.simulator.stories import body_of
 
@@ -33,16 +38,56 @@ def run(options: SimulateOptions) -> None:
 def _to_file(path: Path, body: "Body", faults: "Faults", options: SimulateOptions) -> None:
     from companion.commands.conductor import conducted
     from companion.commands.new_recording import record
-    from companion.simulator import straight
 
     settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
-    frames = straight.frames(body, faults, settings_json=settings.to_json(), utc_ns=host.utc_ns())
     refused: list[str] = []
-    record(path, conducted(frames, settings.profile, refused))
+    record(path, conducted(_frames(body, faults, settings, options), settings.profile, refused))
     for reason in refused:
         print(f"warning: {reason}", file=sys.stderr)
     print(path.absolute())
 
 
+def _frames(body: "Body", faults: "Faults", settings: "Settings", options: SimulateOptions) -> Iterator[Frame]:
+    """The whole session, its end included."""
+    from companion.commands.opening import declared, opening
+    from companion.simulator import straight
+
+    given = declared(body.up_sensor, body.forward_sensor, settings) if body.calibration_given else None
+    header = opening(
+        t_host_ns=0,
+        driver="posture_v1",
+        device="simulated",
+        settings=settings,
+        origin="simulated",
+        calibration_json=given,
+    )
+    newest_ns = 0
+    for frame in straight.frames(body, header=header, faults=faults, duration_s=options.duration_s, seed=options.seed):
+        newest_ns = frame.t_host_ns
+        yield frame
+    yield Closed(t_host_ns=newest_ns, reason=STORY_ENDED, count=0)
+
+
 def _on_air(transport: str, body: "Body", faults: "Faults", options: SimulateOptions) -> None:
-    ...
+    import asyncio
+
+    from companion.simulator.radio import serve
+    from companion.simulator.sensor import Firmware
+
+    async def until_stopped() -> None:
+        loop, stop = asyncio.get_running_loop(), asyncio.Event()
+        if options.duration_s is not None:
+            loop.call_later(options.duration_s, stop.set)
+
+        def end() -> None:
+            loop.call_soon_threadsafe(stop.set)
+
+        with host.stop_signals(end):
+            await serve(
+                Firmware(body, faults=faults, seed=options.seed),
+                transport,
+                stop=stop,
+                ready=lambda _: print(f"the sensor is on {transport}; Ctrl-C ends it", file=sys.stderr),
+            )
+
+    asyncio.run(until_stopped())

@@ -40,8 +40,7 @@ class Store:
         """Every remembered sensor by its alias, in the order of pairing."""
         kept = _read(self.where.sensors).get("sensors", {})
         return {
-            alias: _sensor(self.where.sensors, values)
-            for alias, values in _table(self.where.sensors, kept).items()
+            alias: _sensor(self.where.sensors, values) for alias, values in _table(self.where.sensors, kept).items()
         }
 
     def default_alias(self) -> str | None:
@@ -56,13 +55,9 @@ class Store:
         if wanted in known:
             return known[wanted]
         if wanted is None:
-            raise DeviceNotFound(
-                "no sensor has been paired yet.", "`posture pair` finds one; --simulated needs none."
-            )
+            raise DeviceNotFound("no sensor has been paired yet.", "`posture pair` finds one; --simulated needs none.")
         names = ", ".join(known) or "none"
-        raise DeviceNotFound(
-            f"no sensor is called {wanted!r}; known: {names}.", "`posture pair ALIAS` adds one."
-        )
+        raise DeviceNotFound(f"no sensor is called {wanted!r}; known: {names}.", "`posture pair ALIAS` adds one.")
 
     def remember(self, sensor: Sensor) -> None:
         """Add a sensor, or replace the one of the same alias; the first becomes the default."""
@@ -86,9 +81,7 @@ class Store:
         """Keep a calibration, in place of the one that this sensor had for this profile."""
         path = self.where.calibrations
         kept = _table(path, _read(path).get("calibrations", {}))
-        kept[checked_alias(alias)] = _table(path, kept.get(alias, {})) | {
-            profile: json.loads(calibration_json)
-        }
+        kept[checked_alias(alias)] = _table(path, kept.get(alias, {})) | {profile: json.loads(calibration_json)}
         _write(path, {"version": _VERSION, "calibrations": kept})
 
 
@@ -118,9 +111,7 @@ def _read(path: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise _unreadable(path) from error
     if tree.get("version") != _VERSION:
-        raise UsageError(
-            f"{path} was written by another version of this program.", "Update, or move the file away."
-        )
+        raise UsageError(f"{path} was written by another version of this program.", "Update, or move the file away.")
     return tree
 
 

@@ -63,16 +63,24 @@ class JsonVoice:
 class PlainVoice:
     """Words for people, one line for each thing that matters."""
 
-    def __init__(self, header: Opened, file: Path) -> None:
+    def __init__(self, header: Opened, file: Path | None) -> None:
         self._lines, self._file = PlainLines(header), file
 
-    def begin(self, damage: Iterable[Damage] = ()) -> list[str]:
-        """What this is, and which session; damage is told on stderr only."""
+    def begin(self, damage: Iterable[Damage] = ()) -> list[str]:  # noqa: ARG002 - people read of it on stderr
+        """What this is, and which session."""
         return self._lines.opened(self._file)
 
     def tell(self, report: "Report") -> list[str]:
         """What changed, and every event."""
         return self._lines.feed(_told(report))
+
+    def link(self, text: str) -> list[str]:
+        """What has become of the link, live."""
+        return self._lines.link(text)
+
+    def step(self, text: str) -> list[str]:
+        """One step of the guided calibration, live."""
+        return self._lines.step(text)
 
     def end(self, summary: dict[str, Any]) -> list[str]:
         """The figures, and the recording's path."""
@@ -83,6 +91,8 @@ def _told(report: "Report") -> Iterator[tuple[str, Any] | Event]:
     return (what if kind == "event" else (kind, what) for kind, what in report.in_order())
 
 
-def voice(style: str, header: Opened, file: Path, view: str = "lived") -> Voice:
+def voice(style: str, header: Opened, file: Path | None, view: str = "lived") -> Voice:
     """The voice of a style; what is no JSON is plain."""
-    return JsonVoice(header, file, view) if style == "json" else PlainVoice(header, file)
+    if style == "json" and file is not None:
+        return JsonVoice(header, file, view)
+    return PlainVoice(header, file)

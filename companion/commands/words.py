@@ -33,9 +33,7 @@ def seconds(text: str) -> float:
     try:
         value = duration_s(text) if text.strip()[-1:].isalpha() else float(text)
     except ValueError as error:
-        raise UsageError(
-            f"{text!r} is not a duration.", "A duration is written 90, 90s, 5min or 1h."
-        ) from error
+        raise UsageError(f"{text!r} is not a duration.", "A duration is written 90, 90s, 5min or 1h.") from error
     return _above_zero(text, value)
 
 

@@ -7,6 +7,8 @@ reach Textual.
 """
 
 import asyncio
+import select
+import sys
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import ClassVar
@@ -67,6 +69,17 @@ def _flat(painter: Callable[[Snapshot, int], list[Line]]) -> Painter:
     return lambda snapshot, width, _height: painter(snapshot, width)
 
 
+def _terminal_takes_text() -> bool:
+    """Whether the terminal reads what is written; Textual writes to the original stderr.
+
+    Textual would wait for a terminal that does not read, and then neither a key nor the session's end would be seen.
+    """
+    try:
+        return sys.__stderr__ is None or bool(select.select([], [sys.__stderr__], [], 0)[1])
+    except (OSError, ValueError):  # not a thing that can be waited for, as on Windows
+        return True
+
+
 class MonitorApp(App[None]):
     """The live monitor's screen.
 
@@ -83,7 +96,7 @@ class MonitorApp(App[None]):
     Screen { layout: vertical; overflow: hidden; }
     Panel { height: 1; width: 1fr; }
     #hero { height: 5; margin: 1 1; }
-    #angle { width: 2fr; height: 5; }
+    #angle { width: 2fr; min-width: 28; height: 5; }
     #banner { width: 3fr; height: 5; }
     #history { height: 1fr; margin: 1 1 1 0; }
     #facts { height: 2; }
@@ -103,6 +116,7 @@ class MonitorApp(App[None]):
         self._latest = latest
         self._say = say
         self._shown: Snapshot | None = None
+        self._panels: list[Panel] = []
         self._bells = latest().bells
         self._running_loop: asyncio.AbstractEventLoop | None = None
         self._ending = False
@@ -122,6 +136,7 @@ class MonitorApp(App[None]):
     def on_mount(self) -> None:
         """Start looking at the session."""
         self._running_loop = asyncio.get_running_loop()
+        self._panels = list(self.query(Panel))
         self.set_interval(1 / UPDATES_A_SECOND, self._look)
 
     def on_resize(self, _event: Resize) -> None:
@@ -130,15 +145,18 @@ class MonitorApp(App[None]):
 
     def _look(self, *, anew: bool = False) -> None:
         snapshot = self._latest()
+        if snapshot.ended or self._ending:
+            self.exit()
+            return
+        if not _terminal_takes_text():
+            return
         if snapshot is not self._shown or anew:
             self._shown = snapshot
-            for panel in self.query(Panel):
+            for panel in self._panels:
                 panel.look(snapshot)
         if snapshot.bells != self._bells:
             self._bells = snapshot.bells
             self.bell()
-        if snapshot.ended or self._ending:
-            self.exit()
 
     def action_tell(self, kind: str, value: str) -> None:
         """Pass a key on."""

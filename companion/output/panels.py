@@ -36,8 +36,8 @@ def title(snapshot: Snapshot, width: int) -> list[Line]:
     """Whose session this is, and how long it has run."""
     words = " · ".join(filter(None, (snapshot.profile, snapshot.device, _mode(snapshot))))
     elapsed = elapsed_text(snapshot.t_s)
-    room = width - len(elapsed) - 1
-    return [(Span("posture ", Tint.STRONG), Span(_fitted(words, room - 8), Tint.DIM), Span(f" {elapsed}"))]
+    room = width - len(elapsed) - 11
+    return [(Span(" posture ", Tint.STRONG), Span(_fitted(words, room), Tint.DIM), Span(f" {elapsed} "))]
 
 
 def _mode(snapshot: Snapshot) -> str:
@@ -47,7 +47,7 @@ def _mode(snapshot: Snapshot) -> str:
 def angle(snapshot: Snapshot, width: int) -> list[Line]:
     """The angle in large digits, in whole degrees as its uncertainty is over half of one; exact beneath."""
     value = snapshot.sagittal_deg if snapshot.calibrated else snapshot.inclination_deg
-    rows = _large(_whole(value))
+    rows = _large(_whole(value) if snapshot.calibrated else _whole(value).lstrip("+"))
     large = [_centred(text + mark, width, Tint.STRONG) for text, mark in zip(rows, (" °", "  ", "  "), strict=True)]
     return [*large, _centred(_exact(snapshot), width, Tint.PLAIN), _centred(_where(snapshot), width, Tint.DIM)]
 
@@ -67,8 +67,12 @@ def _whole(angle_deg: float | None) -> str:
 
 def _exact(snapshot: Snapshot) -> str:
     if not snapshot.calibrated:
-        return angle_words(snapshot.inclination_deg)
-    return angle_words(snapshot.sagittal_deg, snapshot.uncertainty_deg)
+        return angle_words(snapshot.inclination_deg).lstrip("+")
+    exact = angle_words(snapshot.sagittal_deg, snapshot.uncertainty_deg)
+    lateral_deg = snapshot.lateral_deg
+    if not is_known(lateral_deg) or not is_known(snapshot.sagittal_deg):
+        return exact
+    return f"{exact}, {abs(lateral_deg):.1f}° {'right' if lateral_deg > 0 else 'left'}"
 
 
 def _where(snapshot: Snapshot) -> str:
@@ -83,13 +87,25 @@ def banner(snapshot: Snapshot, width: int, height: int) -> list[Line]:
     """The state as a block that can be read from the side: one word, and how long it has lasted."""
     head = headline(snapshot)
     word = " ".join(head.word) if 2 * len(head.word) <= width - 4 else head.word
-    details = wrap(head.detail, max(width - 4, 8))[: height - 2]
+    details = wrap(head.detail, max(width - 4, 8))[: height - 1]
     texts = [word, *details]
     if snapshot.guide and snapshot.guide_progress is not None and len(texts) < height:
         texts.append(_progress(snapshot.guide_progress, min(width - 4, 24)))
+    if len(texts) == 2 and height > 2:
+        texts.insert(1, "")
     above = (height - len(texts)) // 2
     padded = [""] * above + texts + [""] * (height - above - len(texts))
+    if head.tint is Tint.QUIET:
+        return _framed(padded, width, height)
     return [_centred(text, width, head.tint) for text in padded]
+
+
+def _framed(texts: list[str], width: int, height: int) -> list[Line]:
+    """What is not judged stands in a frame instead of a filled block."""
+    inner = max(width - 2, 0)
+    top, bottom = f"╭{'─' * inner}╮", f"╰{'─' * inner}╯"
+    middle = [(Span("│", Tint.DIM), *_centred(text, inner, Tint.QUIET), Span("│", Tint.DIM)) for text in texts[1:-1]]
+    return [(Span(top, Tint.DIM),), *middle, (Span(bottom, Tint.DIM),)][:height]
 
 
 def _progress(share: float, width: int) -> str:

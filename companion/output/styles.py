@@ -16,7 +16,7 @@ _STYLES: dict[Tint, Style] = {
     Tint.STRONG: Style(bold=True),
     Tint.DIM: Style(dim=True),
     Tint.LINE: Style(),
-    Tint.QUIET: Style(reverse=True, dim=True),
+    Tint.QUIET: Style(bold=True),
     Tint.IN_RANGE: Style(color="black", bgcolor="green", bold=True),
     Tint.RECLINED: Style(color="black", bgcolor="cyan", bold=True),
     Tint.FORWARD: Style(color="black", bgcolor="yellow", bold=True),

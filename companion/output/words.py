@@ -92,6 +92,12 @@ def _slouch_ended(event: happened.SlouchEnded) -> str:
     )
 
 
+def _alert_cleared(event: happened.AlertCleared) -> str:
+    if event.ended_by == "recovered":
+        return f"back in range, {lasting(event.recovery_ns)} after the first alert"
+    return f"no alert any more: {ENDINGS.get(event.ended_by, told(event.ended_by))}"
+
+
 def _marked(event: happened.Marked) -> str:
     words = _MARKS.get(event.kind, told(event.kind))
     return f"{words}: {told(event.value)}" if event.value else words
@@ -104,7 +110,7 @@ _WORDS: Mapping[type[Event], Callable[..., str]] = {
     happened.AlertRaised: lambda e: (
         f"ALERT: forward of your baseline for {lasting(e.forward_ns)}, now {e.angle_deg:.1f}°"
     ),
-    happened.AlertCleared: lambda e: f"back in range, {lasting(e.recovery_ns)} after the first alert",
+    happened.AlertCleared: _alert_cleared,
     happened.DigestRaised: lambda e: (
         f"digest: {counted(e.withheld, 'further alert')} held back in the last {lasting(e.over_ns)}"
     ),

@@ -8,6 +8,7 @@ Knows: directions and angles. Must never know: how a calibration was stored or a
 import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -53,9 +54,8 @@ class Calibration:
 
     @property
     def rotation(self) -> Array:
-        """(3, 3) rows forward, left, up: sensor frame to body frame."""
-        u, f = np.array(self.up), np.array(self.forward)
-        return np.stack([f, np.cross(u, f), u])
+        """(3, 3) rows forward, left, up: sensor frame to body frame; not to be written to."""
+        return _rotation(self.up, self.forward)
 
     @property
     def baseline_inclination_deg(self) -> float:
@@ -87,6 +87,12 @@ class Calibration:
             return replace(made, uncertainty_deg=float(made.uncertainty_deg))
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a calibration: {error}") from error
+
+
+@lru_cache(maxsize=32)
+def _rotation(up: tuple[float, float, float], forward: tuple[float, float, float]) -> Array:
+    u, f = np.array(up), np.array(forward)
+    return np.stack([f, np.cross(u, f), u])
 
 
 def _unit(name: str, direction: npt.ArrayLike) -> Array:

@@ -30,7 +30,7 @@ from firmware_protocol.frames import (
 )
 
 
-class Undecodable(ValueError):
+class RowError(ValueError):
     """A row is whole, but it does not say what its kind must say."""
 
 
@@ -167,11 +167,11 @@ def _plain(value: Any) -> Any:
 def frame_of(kind: int, t_host_ns: int, payload: bytes) -> Frame:
     """The frame of a payload whose kind is not one of `BYTES_KINDS`; `Opened` brings its own time.
 
-    Raises Undecodable where kind or payload is not what this version knows.
+    Raises RowError where kind or payload is not what this version knows.
     """
     frame_type = _BY_NUMBER.get(kind)
     if frame_type is None:
-        raise Undecodable(f"kind {kind} is not known")
+        raise RowError(f"kind {kind} is not known")
     fields = FIELDS[frame_type]
     if not fields:
         return frame_type(t_host_ns=t_host_ns)  # type: ignore[no-any-return]
@@ -179,5 +179,5 @@ def frame_of(kind: int, t_host_ns: int, payload: bytes) -> Frame:
         values = json.loads(payload.decode("ascii"))
         checked = {name: check(values[name]) for name, check in fields.items()}
     except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
-        raise Undecodable(f"a {frame_type.__name__} cannot be read: {error}") from error
+        raise RowError(f"a {frame_type.__name__} cannot be read: {error}") from error
     return frame_type(**{"t_host_ns": t_host_ns, **checked})  # type: ignore[no-any-return]

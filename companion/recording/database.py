@@ -18,6 +18,7 @@ from companion.errors import UsageError
 from companion.recording.schema import (
     APPLICATION_ID,
     PAGE_BYTES,
+    SCHEMA_ROWS,
     SIDE_SUFFIXES,
     TABLES,
     VERSION,
@@ -153,11 +154,13 @@ class Database:
             database._connection.execute("PRAGMA trusted_schema=OFF")
             database._connection.execute("PRAGMA locking_mode=EXCLUSIVE")
             database._connection.execute("BEGIN EXCLUSIVE")
-            database._connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+            found = database._connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_schema LIMIT 9")
+            if set(found.fetchall()) != SCHEMA_ROWS:
+                raise sqlite3.DatabaseError("its tables are not those of a session")
             database._connection.execute("COMMIT")
         except sqlite3.OperationalError as error:
             database.close()
-            if error.sqlite_errorcode & 0xFF == sqlite3.SQLITE_BUSY:
+            if getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_BUSY:
                 return None
             raise
         except BaseException:
@@ -165,10 +168,9 @@ class Database:
             raise
         return database
 
-    @property
-    def connection(self) -> sqlite3.Connection:
-        """The connection itself, for reading."""
-        return self._connection
+    def count(self) -> int:
+        """The number after the last frame."""
+        return int(self._connection.execute("SELECT coalesce(max(number) + 1, 0) FROM frames").fetchone()[0])
 
     def append(self, rows: Iterable[Row], copies: Iterable[Row] = ()) -> None:
         """Write rows in one durable transaction; rows that are there already are passed over."""

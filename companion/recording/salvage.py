@@ -1,13 +1,14 @@
 """Gets rows out of a session file that SQLite refuses: cut short, or with damaged pages.
 
-Knows: how SQLite lays a row down in a page. Must never know: what frames mean, SQLite itself, the tree of pages. It only
-reads, and believes a row for its checksum alone.
+Knows: how SQLite lays a row down in a page. Must never know: what frames mean, SQLite itself, the tree of pages. It
+only reads, and believes a row for its checksum alone.
 
 It does not follow the tree, nor the list of cells in a page: it looks at every page for the bytes that begin a row of
 ours, and takes what the checksum confirms. So a damaged page costs the rows that were hit and no other. An older state
 of a page does no harm, because a session's rows are only ever added: the same number is always the same row.
 """
 
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -15,7 +16,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
-from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, PAGE_BYTES, Row, body_if_whole
+from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, PAGE_BYTES, Row, body_if_whole, seal
 
 TIME_CAP_S: Final = 120.0
 
@@ -34,25 +35,36 @@ _INTEGER_BYTES = (0, 1, 2, 3, 4, 6, 8, 8, 0, 0)
 
 @dataclass(slots=True)
 class Salvaged:
-    """What a file still holds: rows of both tables by number, and whether the time cap ended the search."""
+    """What a file still holds."""
 
     frames: dict[int, Row] = field(default_factory=dict)
-    copies: dict[int, Row] = field(default_factory=dict)
+    """Rows by number."""
+    restored: list[Row] = field(default_factory=list)
+    """Those among `frames` that come from the table `copies`."""
+    share: float = 1.0
+    """How much of the file is there: less than 1 where it was cut."""
     capped: bool = False
+    """Whether the time ran out before all was looked at."""
 
 
 def salvage(path: Path, wal: Path | None) -> Salvaged:
     """Every whole row in the file and in the `-wal` file beside it. Raises OSError where they cannot be read."""
     found = Salvaged()
+    copies: dict[int, Row] = {}
     give_up_s = time.monotonic() + TIME_CAP_S
     with _Pages.opened(path, wal) as pages:
         for page in pages.all():
             for row in _rows_in(page, pages):
-                table = found.copies if row[1] >= COPY else found.frames
+                table = copies if row[1] >= COPY else found.frames
                 table.setdefault(row[0], row)
             if time.monotonic() > give_up_s:
                 found.capped = True
                 break
+        found.share = pages.share
+    for number, (_, kind, t_ns, source, payload, _) in sorted(copies.items()):
+        if number not in found.frames:
+            found.frames[number] = seal(number, kind - COPY, t_ns, source, payload)[0]
+            found.restored.append(found.frames[number])
     return found
 
 
@@ -62,7 +74,9 @@ class _Pages:
     def __init__(self, main: BinaryIO, wal: BinaryIO | None) -> None:
         self._main = main
         self._wal = wal
-        self.page_bytes = _page_bytes(_read_at(main, 0, 100))
+        header = _read_at(main, 0, 100)
+        self.page_bytes = _page_bytes(header)
+        self.share = _share(main, int.from_bytes(header[28:32]) * self.page_bytes)
         self._newer = {} if wal is None else self._index_of(wal)
 
     @classmethod
@@ -109,6 +123,11 @@ def _page_bytes(header: bytes) -> int:
     return said if 512 <= said <= 65536 and said & (said - 1) == 0 else PAGE_BYTES
 
 
+def _share(main: BinaryIO, full_bytes: int) -> float:
+    bytes_here = main.seek(0, os.SEEK_END)
+    return min(bytes_here / full_bytes, 1.0) if full_bytes else 1.0
+
+
 def _read_at(file: BinaryIO, offset: int, length: int) -> bytes:
     file.seek(offset)
     return file.read(length)
@@ -131,7 +150,7 @@ def _rows_in(page: bytes, pages: _Pages) -> Iterator[Row]:
 
 
 def _row_at(page: bytes, match: re.Match[bytes], pages: _Pages) -> Row | None:
-    """The row whose record seems to begin at `match`; None where it cannot be one. Its checksum is not yet looked at."""
+    """The row whose record seems to begin at `match`; None where it cannot be one. No checksum is looked at yet."""
     begin = match.start()
     header_bytes = match[1][0]
     source_type, payload_type = _varint(match[4]), _varint(match[5])
@@ -154,12 +173,11 @@ def _row_at(page: bytes, match: re.Match[bytes], pages: _Pages) -> Row | None:
 
 def _typed(number: int, values: list[int | bytes]) -> Row | None:
     kind, t_ns, source, payload, crc = values
-    if isinstance(source, bytes):
-        try:
-            source = source.decode()
-        except UnicodeDecodeError:
-            return None
-    return number, kind, t_ns, source, payload, crc  # type: ignore[return-value]  # the pattern fixed the types
+    try:
+        named = source.decode() if isinstance(source, bytes) else source
+    except UnicodeDecodeError:
+        return None
+    return number, kind, t_ns, named, payload, crc  # type: ignore[return-value]  # the pattern fixed the types
 
 
 def _varint(data: bytes) -> int:

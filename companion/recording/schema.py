@@ -22,7 +22,7 @@ SIDE_SUFFIXES: Final = (WAL_SUFFIX, "-shm", "-journal")
 """What SQLite may keep beside a session file while it is open, or after a kill."""
 
 MAX_PAYLOAD_BYTES: Final = 1 << 20
-"""Longer payloads are neither written nor believed. A GATT value has at most 512 bytes, a calibration a few thousand."""
+"""Longer payloads are neither written nor believed. A GATT value has at most 512 bytes, a calibration some thousand."""
 
 MAX_FILE_BYTES: Final = 4 << 30
 """More than 24 h of the fastest sensor; a larger file is not opened."""
@@ -34,6 +34,9 @@ _COLUMNS = (
 TABLES: Final = {name: f"CREATE TABLE {name} ({_COLUMNS})" for name in ("frames", "copies")}
 """`frames` is only ever appended to. `copies` holds `Opened` and `Closed` once more, so that no single flipped byte
 can take them away; it is a table of its own so that the pages of `frames` stay in the order of time."""
+
+SCHEMA_ROWS: Final = {("table", name, name, sql) for name, sql in TABLES.items()}
+"""What `SELECT type, name, tbl_name, sql FROM sqlite_schema` gives for a session file, and nothing else."""
 
 COPY: Final = 64
 """Added to the kind of a row in `copies`, so that a row tells which table it is from."""

@@ -2,8 +2,8 @@
 
 Pure. Knows: frames and rows. Must never know: SQLite, files, threads, the present time.
 
-A source (the UUID of a characteristic) is spelled out in the first row that has it and again in the first row after
-each minute; every other row holds its number only. So no single damaged row takes more with it than itself.
+A source (the UUID of a characteristic) is spelled out in the first two rows that have it and again once a minute;
+every other row holds its number only. So no single damaged row takes more with it than itself.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ from firmware_protocol.frames import Closed, Frame, Notification, Opened, Readin
 SPELL_OUT_EVERY_NS: Final = 60_000_000_000
 
 
-class Unwritable(ValueError):
+class FrameError(ValueError):
     """A frame cannot be written: not of its type, too long, or out of order."""
 
 
@@ -29,7 +29,7 @@ class Scribe:
         self._t_opened_ns = 0
         self._next = 0
         self._sources: dict[str, int] = {}
-        self._spelled_ns: dict[str, int] = {}
+        self._spelled_ns: dict[str, int] = {}  # when a source was spelled out last; only after the second time
         self._hash = hashlib.sha256()
 
     @property
@@ -38,22 +38,20 @@ class Scribe:
         return self._next
 
     def row(self, number: int, frame: Frame) -> Row:
-        """The row of the next frame, whose number must be larger than the one before. Raises Unwritable."""
+        """The row of the next frame, whose number must be larger than the one before. Raises FrameError."""
         try:
             return self._row(index(number), frame)
         except (struct.error, TypeError, ValueError, KeyError, AttributeError) as error:
-            raise Unwritable(f"a {type(frame).__name__} frame cannot be recorded: {error}") from error
+            raise FrameError(f"a {type(frame).__name__} frame cannot be recorded: {error}") from error
 
     def copy_of_opened(self, opened: Row) -> Row:
         """The row that stands in `copies` for frame 0."""
         return seal(opened[0], COPY_OF_OPENED, *opened[2:5])[0]
 
     def last_rows(self, closed: Closed) -> tuple[Closed, Row, Row]:
-        """`closed` with number and hash filled in, its row, and its row in `copies`. Raises Unwritable."""
+        """`closed` with number and hash filled in, its row, and its row in `copies`. Raises FrameError."""
         number = max(index(closed.count), self._next)
-        filled = Closed(
-            t_host_ns=closed.t_host_ns, reason=closed.reason, count=number, hash=self._hash.digest()
-        )
+        filled = Closed(t_host_ns=closed.t_host_ns, reason=closed.reason, count=number, hash=self._hash.digest())
         row = self.row(number, filled)
         return filled, row, seal(number, COPY + CLOSED, *row[2:5])[0]
 
@@ -85,5 +83,7 @@ class Scribe:
         self._next = row[0] + 1
         self._hash.update(body)
         if name is not None and isinstance(row[3], str):
-            self._sources.setdefault(name, len(self._sources) + 1)
-            self._spelled_ns[name] = row[2]
+            if name in self._sources:
+                self._spelled_ns[name] = row[2]
+            else:
+                self._sources[name] = len(self._sources) + 1

@@ -1,19 +1,19 @@
-"""One pass over the rows of a session in the order of their numbers: frames out, damage noted, nothing believed unchecked.
+"""One pass over the rows of a session in the order of their numbers: frames out, damage noted, all of it checked.
 
 Knows: rows and frames. Must never know: SQLite, files.
 """
 
 import hashlib
 import struct
-from collections.abc import Iterable, Sequence
-from typing import Final
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final, TypeAlias
 from zlib import crc32
 
-from companion.recording.codec import BYTES_KINDS, KINDS, Undecodable, frame_of
+from companion.recording.codec import BYTES_KINDS, KINDS, RowError, frame_of
 from companion.recording.schema import UNSIGNED, Row, body_if_whole, pack_head, source_number
 from firmware_protocol.frames import Closed, Frame, Notification
 
-Damage = tuple[float, float, str]
+Damage: TypeAlias = tuple[float, float, str]
 """From and to in seconds since the session's opening, and the reason."""
 
 _NOTIFICATION: Final = KINDS[Notification]
@@ -27,42 +27,123 @@ class Pass:
         self._damage = damage
         self._names: dict[int | str, str] = {}
         self._hash = hashlib.sha256()
-        self._t_ns = 0
+        self._detail = ""  # why the latest unreadable row could not be read
         self.next_number = 0
         """The number that is due."""
+        self.t_ns = 0
+        """Time of the latest row that was good, since the opening."""
 
-    def frames_until_doubt(self, rows: Sequence[Row]) -> tuple[list[Frame], bool]:
-        """Frames of rows up to the first that is not the one due, not whole, or not understood; and whether all were
-        taken.
+    @property
+    def digest(self) -> bytes:
+        """The running hash over all good rows so far."""
+        return self._hash.digest()
+
+    def frames_until_doubt(self, rows: Sequence[Row]) -> list[Frame]:
+        """The frames of rows up to the first that is not the one due, not whole, or not understood.
+
+        As many frames as rows: there was no doubt. This is the path of a file without damage, and written for speed:
+        what is not a notification from a known source takes the long way.
         """
         frames: list[Frame] = []
         bodies: list[bytes] = []
-        due, names, t_opened_ns = self.next_number, self._names, self._t_opened_ns
-        for row in rows:
-            number, kind, t_ns, source, payload, crc = row
-            if number != due:
-                break
-            try:
-                body = pack_head(number, kind, t_ns, source, len(payload)) + payload  # type: ignore[arg-type]
-                if crc32(body) != crc & UNSIGNED:
+        due, names, t_opened_ns, t_ns = self.next_number, self._names, self._t_opened_ns, self.t_ns
+        try:
+            for row in rows:
+                number, kind, row_t_ns, source, payload, crc = row
+                if number != due:
                     break
-                if kind == _NOTIFICATION:
-                    frames.append(
-                        Notification(t_host_ns=t_ns + t_opened_ns, characteristic=names[source], data=payload)
-                    )
+                name = names.get(source) if kind == _NOTIFICATION else None
+                if name is None:
+                    body = self._body(row)
+                    frame = self._frame(row)
+                    if isinstance(frame, Closed):
+                        self._absorb(bodies)
+                        self._compare(frame, row_t_ns)
                 else:
-                    frames.append(self._frame(row, self._hash_now(bodies)))
-            except (struct.error, TypeError, KeyError):  # a spelled-out source, or a value of the wrong type
-                whole = self._with_names(row)
-                if whole is None:
-                    break
-                body, frame = whole
+                    body = pack_head(number, kind, row_t_ns, source, len(payload)) + payload
+                    if crc32(body) != crc & UNSIGNED:
+                        break
+                    frame = Notification(t_host_ns=row_t_ns + t_opened_ns, characteristic=name, data=payload)
                 frames.append(frame)
-            except Undecodable:
-                break
-            bodies.append(body)
-            due += 1
-            self._t_ns = t_ns
-        self._hash_now(bodies)
-        self.next_number = due
-        return frames, len(frames) == len(rows)
+                bodies.append(body)
+                t_ns = row_t_ns
+                due += 1
+        except (RowError, struct.error, TypeError):
+            pass
+        self._absorb(bodies)
+        self.next_number, self.t_ns = due, t_ns
+        return frames
+
+    def learn_names(self, rows: Iterable[Row]) -> None:
+        """Take the names of sources from all rows that spell one out, whatever their place."""
+        for row in rows:
+            if isinstance(row[3], str):
+                self._learn(row[3])
+
+    def frames_over_holes(self, rows: Iterable[Row]) -> Iterator[Frame]:
+        """The frames of rows in rising order of numbers; what is missing between them is noted as damage."""
+        for row in rows:
+            if row[0] < self.next_number:
+                continue
+            try:
+                body, frame = self._body(row), self._frame(row)
+            except RowError as error:
+                self._detail = str(error)
+                continue
+            if row[0] > self.next_number:
+                self.note_missing(row[0], row[2])
+            if isinstance(frame, Closed):
+                self._compare(frame, row[2])
+            self._absorb([body])
+            self.next_number, self.t_ns = row[0] + 1, row[2]
+            yield frame
+
+    def note_missing(self, until_number: int, t_until_ns: int) -> None:
+        """Frames from the one due up to before `until_number` cannot be read."""
+        count = until_number - self.next_number
+        reason = f"{count} {'frame is' if count == 1 else 'frames are'} damaged or missing"
+        self.note(t_until_ns, f"{reason} ({self._detail})" if self._detail else reason)
+        self._detail = ""
+
+    def note(self, t_until_ns: int, reason: str) -> None:
+        """Something is not right between the latest good row and `t_until_ns`."""
+        self._damage.append((min(self.t_ns, t_until_ns) / 1e9, max(self.t_ns, t_until_ns) / 1e9, reason))
+
+    def note_at(self, t_ns: int, reason: str) -> None:
+        """Something is not right at `t_ns`, and nothing is missing."""
+        self._damage.append((t_ns / 1e9, t_ns / 1e9, reason))
+
+    def _body(self, row: Row) -> bytes:
+        body = body_if_whole(row)
+        if body is None:
+            raise RowError("its checksum is not right")
+        return body
+
+    def _frame(self, row: Row) -> Frame:
+        _, kind, t_ns, source, payload, _ = row
+        t_host_ns = t_ns + self._t_opened_ns
+        if isinstance(source, str):
+            source = self._learn(source)
+        bytes_frame = BYTES_KINDS.get(kind)
+        if bytes_frame is None:
+            return frame_of(kind, t_host_ns, payload)
+        name = self._names.get(source)
+        if name is None:
+            raise RowError(f"source {source} is spelled out nowhere")
+        return bytes_frame(t_host_ns=t_host_ns, characteristic=name, data=payload)
+
+    def _learn(self, spelled: str) -> int:
+        number = source_number(spelled)
+        self._names.setdefault(number, spelled.partition("=")[2])
+        return number
+
+    def _absorb(self, bodies: list[bytes]) -> None:
+        self._hash.update(b"".join(bodies))
+        bodies.clear()
+
+    def _compare(self, closed: Closed, t_ns: int) -> None:
+        """The end of a session says what came before it."""
+        if self._damage:
+            return  # then it cannot add up, and the reason is known
+        if closed.hash != self._hash.digest():
+            self._damage.append((0.0, t_ns / 1e9, "the frames do not add up to the checksum of the whole session"))

@@ -17,7 +17,7 @@ from typing import Final, Self
 from companion.errors import RecordingError
 from companion.recording.database import Database
 from companion.recording.schema import Row
-from companion.recording.scribe import Scribe, Unwritable
+from companion.recording.scribe import FrameError, Scribe
 from firmware_protocol.frames import Closed, Frame
 
 COMMIT_AFTER_S: Final = 0.9
@@ -60,9 +60,7 @@ class RecordingWriter:
         """All frames with a smaller number are durable."""
 
     @classmethod
-    def create(
-        cls, path: Path, *, on_trouble: Callable[[str], None] | None = None, threaded: bool = True
-    ) -> Self:
+    def create(cls, path: Path, *, on_trouble: Callable[[str], None] | None = None, threaded: bool = True) -> Self:
         """A new session file at `path`, mode 0600; its directory must exist.
 
         `on_trouble(reason)` is called once when rows cannot be written, and again only after they could be: from the
@@ -84,7 +82,7 @@ class RecordingWriter:
         try:
             with self._wake:
                 taken = self._take(number, frame)
-        except Unwritable as error:
+        except FrameError as error:
             self._refuse(str(error))
             return False
         if taken and number == 0:

@@ -40,6 +40,10 @@ class Choreography:
         self.now_s = t_s
         return self
 
+    def rest_to_whole(self) -> Self:
+        """Stay as you are until the next whole second."""
+        return self.rest_until(float(np.ceil(self.now_s)))
+
     def lean(
         self,
         pitch_deg: float | None = None,

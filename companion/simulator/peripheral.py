@@ -18,6 +18,7 @@ from bumble.gatt_server import Server
 from bumble.keys import MemoryKeyStore
 
 from companion.simulator.sensor import Firmware, Outgoing
+from companion.simulator.sensor_device import device_information
 from firmware_protocol.posture_v1 import packets as p
 
 _ORDERLY = frozenset(
@@ -235,7 +236,7 @@ class Peripheral:
             if characteristic.properties & (_Properties.NOTIFY | _Properties.INDICATE):
                 characteristic.descriptors = [_subscription(server, characteristic)]
         server.add_service(gatt.Service(p.SERVICE, list(served.values())))
-        server.add_service(_device_information())
+        server.add_service(device_information())
         return served
 
     def _characteristic(self, uuid: str, properties: _Properties) -> gatt.Characteristic[bytes]:

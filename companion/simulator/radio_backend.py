@@ -7,7 +7,7 @@ that a real system raises through bleak, so that what handles them is tested too
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable
 from typing import Any, ClassVar, NamedTuple, Self, TypeVar
 from uuid import UUID
 
@@ -21,10 +21,10 @@ from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData, AdvertisementDataCallback, BaseBleakScanner
 from bleak.backends.service import BleakGATTService, BleakGATTServiceCollection
 from bleak.exc import BleakError, BleakGATTProtocolError
-from bleak.uuids import normalize_uuid_16
 from bumble import att, core, hci
 from bumble.device import Advertisement, Connection
-from bumble.gatt_client import CharacteristicProxy, ServiceProxy
+from bumble.gatt_client import CharacteristicProxy
+from bumble.gatt_client import Client as GattClient
 
 from companion.simulator.central import Central
 
@@ -57,7 +57,7 @@ class _Scanner(BaseBleakScanner):
         self,
         detection_callback: AdvertisementDataCallback | None,
         service_uuids: list[str] | None,
-        scanning_mode: str,
+        *_mode: Any,
         **_options: Any,
     ) -> None:
         super().__init__(detection_callback, service_uuids)
@@ -121,14 +121,20 @@ class _Client(BaseBleakClient):
     async def connect(self, pair: bool, **_options: Any) -> None:
         if self._connection is not None:
             raise BleakError("Client is already connected")
-        connection = self.central.connection_to(self._address)  # left over from a client that never disconnected
+        connection = self.central.connection_to(self._address)
         if connection is None:
             connection = await _translated(self.central.connect(self._address, self._timeout))
+        else:  # left over from a client that never disconnected: nobody listens to what it subscribed to
+            connection.gatt_client = GattClient(connection)
         connection.on("disconnection", self._on_disconnection)
         self._connection, self._leaving = connection, False
-        self.services = await _translated(_discovered(connection))
-        if pair:
-            await self.pair()
+        try:
+            self.services = await _translated(_discovered(connection))
+            if pair:
+                await self.pair()
+        except BaseException:
+            await self.disconnect()
+            raise
 
     async def disconnect(self) -> None:
         connection, self._leaving = self._connection, True
@@ -147,14 +153,10 @@ class _Client(BaseBleakClient):
         await self.central.forget(self._address)
         await self.disconnect()
 
-    async def read_gatt_char(
-        self, characteristic: BleakGATTCharacteristic, *, use_cached: bool = False, **_options: Any
-    ) -> bytearray:
+    async def read_gatt_char(self, characteristic: BleakGATTCharacteristic, **_options: Any) -> bytearray:
         return await self._read(characteristic.handle)
 
-    async def read_gatt_descriptor(
-        self, descriptor: BleakGATTDescriptor, *, use_cached: bool = False, **_options: Any
-    ) -> bytearray:
+    async def read_gatt_descriptor(self, descriptor: BleakGATTDescriptor, **_options: Any) -> bytearray:
         return await self._read(descriptor.handle)
 
     async def write_gatt_char(self, characteristic: BleakGATTCharacteristic, data: SizedBuffer, response: bool) -> None:
@@ -200,9 +202,9 @@ async def _translated(doing: Awaitable[T]) -> T:
         raise BleakError("Not connected") from None  # bumble cancels what waits on a link that is lost
     except att.ATT_Error as error:
         raise BleakGATTProtocolError(int(error.error_code)) from error
-    except TimeoutError:
-        raise
-    except (core.BaseBumbleError, hci.HCI_Error) as error:
+    except core.TimeoutError as error:
+        raise TimeoutError(str(error)) from error
+    except core.BaseBumbleError as error:
         raise BleakError(str(error)) from error
 
 

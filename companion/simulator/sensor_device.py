@@ -72,7 +72,7 @@ def _advertising_data() -> core.AdvertisingData:
     )
 
 
-def _device_information() -> gatt.Service:
+def device_information() -> gatt.Service:
     """What every sensor says of itself, readable without pairing."""
     texts = {
         gatt.GATT_MANUFACTURER_NAME_STRING_CHARACTERISTIC: "posture companion",

@@ -100,7 +100,7 @@ def _slouch_for(seconds: float, after_s: float = 15.0) -> Callable[[Parameters],
     """Forward for so long after the slouch's start, then upright."""
 
     def story(given: Parameters) -> Choreography:
-        return Choreography().holds().rest_until(30.0).slouch(given.slouch_deg, seconds).rest(after_s)
+        return Choreography().holds().rest_until(30.0).slouch(given.slouch_deg, seconds).rest(after_s).rest_to_whole()
 
     return story
 
@@ -119,7 +119,7 @@ def _walk_and_sit(given: Parameters) -> Choreography:
     """Stand, walk, sit, slouch for 45 s, walk again, sit."""
     story = Choreography().holds().rest_until(25.0)
     story.walk(40.0, turn_deg=180.0).rest(3.0).rise().rest(30.0).slouch(given.slouch_deg, 45.0).rest(12.0)
-    return story.rise().rest(1.0).walk(30.0, turn_deg=-180.0).rest(3.0).rise().rest(20.0)
+    return story.rise().rest(1.0).walk(30.0, turn_deg=-180.0).rest(3.0).rise().rest(20.0).rest_to_whole()
 
 
 def _desk_hour(given: Parameters) -> Choreography:

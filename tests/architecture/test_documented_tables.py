@@ -76,7 +76,7 @@ def test_dependencies(texts: dict[str, str]) -> None:
 
 
 def test_a_difference_is_seen() -> None:
-    page = "# X\n\n| field | type | unit |\n|---|---|---|\n| `t_ns` | i8 | ns |\n| `a` | f8[3] | \\|a\\| |\n\n| field | z |\n"
+    page = "# X\n\n| field | type | unit |\n|---|---|---|\n| `t_ns` | i8 | ns |\n| `a` | f8[3] | \\|a\\| |\n\n| x |\n"
     assert table(page, "field") == [["t_ns", "i8", "ns"], ["a", "f8[3]", "/a/"]]
     dtype = np.dtype([("t_ns", "<i8"), ("a", "<f4", (3,))])
     assert fields(dtype) == [["t_ns", "i8"], ["a", "f4[3]"]]

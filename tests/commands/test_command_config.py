@@ -111,9 +111,7 @@ def test_path_prints_one_path(posture, data_dir: Path, tmp_path: Path) -> None:
     assert not data_dir.exists()  # looking makes nothing
 
 
-def test_without_a_directory_the_system_s_own_are_used(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_without_a_directory_the_system_s_own_are_used(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setattr("companion.host.default_data_dir", lambda: tmp_path / "share")
     monkeypatch.setattr("companion.host.default_config_dir", lambda: tmp_path / "config")
     where = places(None)

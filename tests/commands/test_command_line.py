@@ -154,9 +154,7 @@ def test_sigterm_ends_with_zero(data_dir: Path) -> None:
         "config.show = lambda options: os.kill(os.getpid(), signal.SIGTERM) or signal.pause();"
         "sys.exit(cli.main(['config', 'show']))"
     )
-    ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20
-    )
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20)
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
 
 
@@ -209,9 +207,7 @@ def test_every_option_of_monitor_arrives(posture, monkeypatch: pytest.MonkeyPatc
                 settings=(("alert.delay", "60s"), ("mode", "coach"), ("profile", "sofa"), ("mode", "track")),
                 verbose=True,
             ),
-            simulation=cli.Simulation(
-                story="slouch", device="posture_v1", faults=("link@20+20", "no-buffer")
-            ),
+            simulation=cli.Simulation(story="slouch", device="posture_v1", faults=("link@20+20", "no-buffer")),
             style="json",
             alias="desk1",
             duration_s=120.0,

@@ -9,9 +9,7 @@ from companion.commands.places import places
 from companion.commands.store import Sensor, Store
 from companion.errors import DeviceNotFound, UsageError
 
-BACK = Sensor(
-    alias="back", driver="posture_v1", address="AA:BB", name="Posture", identity="00" * 16, paired_utc="x"
-)
+BACK = Sensor(alias="back", driver="posture_v1", address="AA:BB", name="Posture", identity="00" * 16, paired_utc="x")
 DESK = Sensor(alias="desk", driver="posture_v1", address="CC:DD")
 
 

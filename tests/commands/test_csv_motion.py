@@ -9,7 +9,6 @@ from companion.commands.csv_motion import CsvMotion, parse_map, read_csv
 from companion.errors import UsageError
 
 G = 9.80665
-NAN = float("nan")
 
 
 @pytest.fixture
@@ -57,9 +56,9 @@ def test_our_own_table_of_a_sensor_without_gyroscope(read) -> None:
     )
 
 
-def test_a_rate_that_is_missing_in_one_row_is_nan_there(read) -> None:
-    gyr = read(OWN + "0,0,0,9.8,1,2,3,,\n1,0,9.8,0,,,,,\n").gyr_radps
-    np.testing.assert_array_equal(gyr, [[1, 2, 3], [NAN, NAN, NAN]])
+def test_a_row_without_the_rates_that_others_have_is_passed_over(read) -> None:
+    motion = read(OWN + "0,0,0,9.8,1,2,3,,\n1,0,9.8,0,,,,,\n2,0,0,9.8,4,5,6,,\n")
+    assert values(motion) == ([0, 2], [[0, 0, 9.8]] * 2, [[1, 2, 3], [4, 5, 6]], 1)
 
 
 UNDERSTOOD = [

@@ -1,0 +1,79 @@
+"""Which air a command works on: the system's Bluetooth, or a simulated sensor in this process, over real GATT.
+
+Knows: stories, faults, radios. Must never know: frames, sessions.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from companion import host
+from companion.commands.options import Simulation
+from companion.errors import UsageError
+from companion.settings import Settings
+
+if TYPE_CHECKING:
+    from companion.link.radio import Radio
+    from companion.simulator.body import Body
+    from companion.simulator.faults import Faults
+
+SIMULATED_DRIVERS = ("posture_v1",)
+
+
+@dataclass(frozen=True, slots=True)
+class Act:
+    """A simulated sensor before it is switched on: who moves, what goes wrong."""
+
+    body: "Body"
+    faults: "Faults"
+
+    def calibration_json(self, settings: Settings) -> str | None:
+        """The wearer's true baseline, where the story has no holds from which it could be taken."""
+        from companion.commands.opening import declared
+
+        body = self.body
+        return declared(body.up_sensor, body.forward_sensor, settings) if body.calibration_given else None
+
+
+@dataclass(frozen=True, slots=True)
+class Air:
+    """An open radio, and how far the story on it has come (None: nobody plays one)."""
+
+    radio: "Radio"
+    story_s: Callable[[], float] | None = None
+
+
+def act_of(simulation: Simulation) -> Act | None:
+    """What the simulated sensor will play; None for the real radio.
+
+    Raises UsageError for an unknown story, fault or device, and where the simulator is not installed.
+    """
+    if simulation.story is None:
+        return None
+    if simulation.device not in (None, *SIMULATED_DRIVERS):
+        known = ", ".join(SIMULATED_DRIVERS)
+        raise UsageError(f"there is no simulated {simulation.device!r}.", f"There are: {known}.")
+    from companion.simulator.faults import Faults
+    from companion.simulator.stories import body_of
+
+    act = Act(body_of(simulation.story), Faults.of(simulation.faults))
+    import companion.simulator.radio  # noqa: F401 - says what to install where its extra is missing
+
+    return act
+
+
+@asynccontextmanager
+async def on_air(act: Act | None) -> AsyncIterator[Air]:
+    """The radio, open while inside."""
+    from companion.link.radio import Radio
+
+    if act is None:
+        yield Air(Radio())
+        return
+    from companion.simulator.radio import SimulatedRadio
+    from companion.simulator.sensor import Firmware
+
+    async with SimulatedRadio(Firmware(act.body, faults=act.faults), clock=host.boot_ns) as simulated:
+        radio = Radio(simulated.scanner_backend, simulated.client_backend, simulated.adapter_backend)
+        yield Air(radio, simulated.story_s)

@@ -1,0 +1,40 @@
+"""One monitor per sensor: a lock file that ends with its process, and says which process that is.
+
+Knows: the data directory. Must never know: what the monitor does.
+"""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from companion import host
+from companion.commands.places import Places
+from companion.errors import UsageError
+
+
+@contextmanager
+def alone(where: Places, alias: str, *, needed: bool = True) -> Iterator[None]:
+    """Hold the sensor `alias` while inside; raises UsageError that names the process which holds it already.
+
+    Where it is not `needed` (each simulated sensor has a radio of its own) nothing is held.
+    """
+    if not needed:
+        yield
+        return
+    path = where.data / f"{alias}.lock"
+    try:
+        os.close(host.create_private_file(path))
+    except FileExistsError:
+        pass
+    held = host.hold_lock(path)
+    if held is None:
+        pid = path.read_text(encoding="ascii", errors="replace").strip() or "unknown"
+        raise UsageError(f"another monitor (process {pid}) is on the sensor {alias!r}.", "End that one first.")
+    try:
+        os.truncate(held, 0)
+        os.pwrite(held, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else os.write(
+            held, str(os.getpid()).encode()
+        )
+        yield
+    finally:
+        os.close(held)

@@ -1,0 +1,164 @@
+"""What a live session tells, made into lines for the main thread, or into snapshots for the screen.
+
+Runs in the session's thread and never waits: lines go into a queue, a snapshot replaces the one before it.
+Knows: voices, snapshots, the steps of the guided calibration in words. Must never know: terminals, threads' lives.
+"""
+
+import queue
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from companion.commands.voices import PlainVoice, Voice, voice
+from companion.output.snapshot import Snapshot, SnapshotBuilder
+from companion.output.words import is_known
+from companion.posture.calibration import Prompt, Step
+from companion.posture.rows import POSTURE
+from companion.session import Report
+from companion.settings import Settings
+from firmware_protocol.frames import Opened
+
+if TYPE_CHECKING:
+    from companion.link.supervisor import LinkStatus
+
+STEPS: Mapping[Step, str] = {
+    Step.HOLD: "calibration: hold still, as tall as is comfortable, for 5 s",
+    Step.BEND: "calibration: bend forward from the hips, about 30°, twice",
+    Step.HOLD_AGAIN: "calibration: hold still again, as tall as is comfortable, for 5 s",
+    Step.DONE: "calibration: done",
+    Step.REFUSED: "calibration: not taken",
+}
+BELL = "\a"
+_NO_ROWS = np.empty(0, dtype=POSTURE)
+
+
+def link_words(status: "LinkStatus") -> str:
+    """The link in a few words, with the cause of a trouble and the signal where they are known."""
+    words = status.state.value
+    if status.name:
+        words = f"{words} {status.name}" if status.state.value in ("connecting", "starting") else words
+    if status.rssi is not None and status.state.value == "streaming":
+        words += f", {status.rssi} dBm"
+    return f"{words} ({status.cause})" if status.cause else words
+
+
+class LineListener:
+    """Puts lists of lines into `lines`; None is the end."""
+
+    def __init__(self, style: str, bell: bool = False) -> None:
+        self.lines: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
+        self._style = style
+        self._bell = bell
+        self._voice: Voice | None = None
+        self._step: Step | None = None
+
+    def began(self, header: Opened, file: Path | None) -> None:
+        """Say what this is."""
+        self._voice = voice(self._style, header, file)
+        self._put(self._voice.begin())
+
+    def report(self, report: Report) -> None:
+        """Say what frames completed; the last report brings the summary."""
+        if self._voice is not None:
+            self._put(self._voice.tell(report))
+            if report.summary is not None:
+                self._put(self._voice.end(report.summary))
+
+    def link(self, status: "LinkStatus") -> None:
+        """Say what became of the link, to people."""
+        if isinstance(self._voice, PlainVoice):
+            self._put(self._voice.link(link_words(status)))
+
+    def prompt(self, prompt: Prompt, refusal: str) -> None:
+        """Say each step of the guided calibration once, to people."""
+        if not isinstance(self._voice, PlainVoice) or prompt.step is self._step:
+            return
+        self._step = prompt.step
+        ring = BELL if self._bell else ""
+        self._put([ring + line for line in self._voice.step(refusal or STEPS[prompt.step])])
+
+    def ended(self) -> None:
+        """Let the reader of the lines go."""
+        self.lines.put(None)
+
+    def _put(self, lines: list[str]) -> None:
+        if lines:
+            self.lines.put(lines)
+
+
+class ScreenListener:
+    """Keeps the latest snapshot; the screen reads the reference whenever it likes."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._builder: SnapshotBuilder | None = None
+        self._voice: PlainVoice | None = None
+        self._summary: dict[str, Any] | None = None
+        self._step: Step | None = None
+        self._axis: int | None = None
+        self._snapshot = Snapshot()
+
+    def latest(self) -> Snapshot:
+        """The newest snapshot; from any thread."""
+        return self._snapshot
+
+    def began(self, header: Opened, file: Path | None) -> None:
+        """Start the picture."""
+        self._builder = SnapshotBuilder(header, self._settings, file=str(file or ""))
+        self._voice = PlainVoice(header, file)
+        self._snapshot = self._builder.latest
+
+    def report(self, report: Report) -> None:
+        """Bring the picture up to date."""
+        self._summary = report.summary
+        if self._builder is not None:
+            self._snapshot = self._builder.update(
+                report.posture,
+                report.events,
+                batteries=report.batteries,
+                loss_pct=report.loss_pct,
+                rate_hz=report.rate_hz,
+                inclination_deg=self._inclination_deg(report),
+                ended=report.summary is not None,
+            )
+
+    def link(self, status: "LinkStatus") -> None:
+        """Show the link."""
+        if self._builder is not None:
+            self._snapshot = self._builder.update(_NO_ROWS, link=link_words(status))
+
+    def prompt(self, prompt: Prompt, refusal: str) -> None:
+        """Show the step of the guided calibration, with a bell at each new one."""
+        if self._builder is None:
+            return
+        over = prompt.step in (Step.DONE, Step.REFUSED)
+        text = refusal if prompt.step is Step.REFUSED else "" if over else STEPS[prompt.step]
+        progress = prompt.part if not over else None
+        self._snapshot = self._builder.guide(text, progress, ring=prompt.step is not self._step)
+        self._step = prompt.step
+
+    def ended(self) -> None:
+        """Let the screen go."""
+        if self._builder is not None:
+            self._snapshot = self._builder.update(_NO_ROWS, ended=True)
+        else:
+            self._snapshot = Snapshot(ended=True)
+
+    def figures(self) -> list[str]:
+        """The session's summary in words, for when the screen has gone; empty where there was no session."""
+        if self._voice is None or self._summary is None:
+            return []
+        return self._voice.end(self._summary)
+
+    def _inclination_deg(self, report: Report) -> float | None:
+        """How far the sensor leans from the way it was first seen, by the axis that was nearest to vertical then."""
+        settled = report.angles["up"][report.angles["settled"]]
+        if not len(settled):
+            return None
+        up = settled[-1]
+        if self._axis is None:
+            self._axis = int(np.argmax(np.abs(up)))
+        angle_deg = float(np.degrees(np.arccos(np.clip(abs(up[self._axis]), 0, 1))))
+        return angle_deg if is_known(angle_deg) else None

@@ -1,0 +1,316 @@
+"""One live session in a thread of its own: link, sequencer, recorder, session, guided calibration.
+
+Knows: how the parts hang together. Must never know: how anything is shown; a listener is told, in this thread.
+The main thread belongs to the screen or to the lines: whatever blocks there, this thread goes on.
+"""
+
+import asyncio
+import sys
+import threading
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from companion import host
+from companion.commands.air import Act, Air, on_air
+from companion.commands.conductor import Conductor
+from companion.errors import UsageError
+from companion.session import Report, Session
+from firmware_protocol.drivers import Driver
+from firmware_protocol.frames import ClockPair, Frame, Opened, RecorderTrouble, Tick, UserMark
+from firmware_protocol.scripts import ScriptRefused
+
+if TYPE_CHECKING:
+    from companion.link.supervisor import LinkStatus
+    from companion.posture.calibration import Prompt
+    from companion.recording import RecordingWriter
+    from companion.settings import Settings
+    from firmware_protocol.frames import Reading
+
+FLUSH_AFTER_S = 0.04
+"""So long frames are gathered before the session sees them: what one packet brings is worked on once."""
+
+CLOCK_PAIR_EVERY_S = 60
+_STORY_LOOK_S = 0.1
+
+
+class Listener(Protocol):
+    """Told what happens, in the session's thread; must not block."""
+
+    def began(self, header: Opened, file: Path | None) -> None:
+        """The session is open."""
+        ...
+
+    def report(self, report: Report) -> None:
+        """Frames completed rows, events."""
+        ...
+
+    def link(self, status: "LinkStatus") -> None:
+        """The link changed."""
+        ...
+
+    def prompt(self, prompt: "Prompt", refusal: str) -> None:
+        """The guided calibration went on; `refusal` says why it ended without a baseline."""
+        ...
+
+    def ended(self) -> None:
+        """Nothing more comes."""
+        ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    """What a live session is to be."""
+
+    header: Callable[[], Opened]  # made when the session opens
+    driver: Driver
+    file: Path | None  # None: not recorded
+    profile: str
+    act: Act | None = None  # a simulated sensor
+    address: str | None = None
+    verify: "Callable[[Reading], None] | None" = None
+    duration_s: float | None = None
+    guided: bool = False  # begin with the guided calibration
+    until_guided: bool = False  # end with it
+    keep_calibration: Callable[[str], None] | None = field(default=None)
+
+
+class Live:
+    """A session that runs in its own thread from `start` to `join`."""
+
+    def __init__(self, plan: Plan, listener: Listener) -> None:
+        self._plan = plan
+        self._listener = listener
+        self._thread = threading.Thread(target=self._main, name="radio", daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._stop: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._error: BaseException | None = None
+        self._conductor: Conductor | None = None
+        self._pending: list[Frame] = []
+        self._flush_due: asyncio.TimerHandle | None = None
+        self._connected = False
+        self.summary: dict[str, Any] | None = None
+        """The columns of `sessions`, once the session has ended."""
+
+    def start(self) -> None:
+        """Begin."""
+        self._thread.start()
+        self._ready.wait()
+
+    def stop(self) -> None:
+        """Ask for an orderly end; from any thread, any number of times."""
+        if self._loop is not None and self._stop is not None:
+            with suppress(RuntimeError):  # the loop is closed: it has ended already
+                self._loop.call_soon_threadsafe(self._stop.set)
+
+    def join(self) -> None:
+        """Wait for the end; raises what ended the session other than in order."""
+        self._thread.join()
+        if self._error is not None:
+            raise self._error
+
+    def say(self, kind: str, value: str = "") -> None:
+        """A key: "quit", "calibrate", or a mark that goes into the recording; from any thread."""
+        if kind == "quit":
+            self.stop()
+        elif self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._said, kind, value)
+
+    # In the session's thread.
+
+    def _main(self) -> None:
+        try:
+            asyncio.run(self._run())
+        except BaseException as error:  # carried over to the main thread, whatever it is
+            self._error = error
+        finally:
+            self._ready.set()
+            self._listener.ended()
+
+    async def _run(self) -> None:
+        self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
+        self._ready.set()
+        async with on_air(self._plan.act) as air, self._recorded():
+            await self._stay_connected(air)
+
+    @asynccontextmanager
+    async def _recorded(self) -> AsyncIterator[None]:
+        """The session from `Opened` to `Closed`; a recording without any connection is not kept."""
+        from companion.link.sequencer import Sequencer
+
+        header = self._plan.header()
+        self._writer = await asyncio.to_thread(self._create)
+        self._session = Session(header, keep_angles=True)
+        self._sequencer = Sequencer(host.boot_ns, self._take, self._arrived)
+        if self._plan.guided:
+            self._conductor = Conductor(header, self._plan.profile)
+        self._header = header
+        self._sequencer.put(header)
+        self._listener.began(header, self._plan.file)
+        try:
+            yield
+        finally:
+            await self._close()
+
+    def _create(self) -> "RecordingWriter | None":
+        from companion.recording import RecordingWriter
+
+        file = self._plan.file
+        return None if file is None else RecordingWriter.create(file, on_trouble=self._trouble)
+
+    def _take(self, number: int, frame: Frame) -> bool:
+        return self._writer is None or self._writer.put(number, frame)
+
+    def _trouble(self, reason: str) -> None:
+        """Called by the recorder's thread."""
+        if self._loop is not None:
+            with suppress(RuntimeError):
+                self._loop.call_soon_threadsafe(self._put_trouble, reason)
+
+    def _put_trouble(self, reason: str) -> None:
+        self._sequencer.put(RecorderTrouble(t_host_ns=host.boot_ns(), reason=reason))
+
+    async def _close(self) -> None:
+        closed = self._sequencer.close("ended")
+        self._flush()
+        if self._conductor is not None and not self._conductor.over:
+            self._conductor.finish(closed.t_host_ns)
+            self._listener.prompt(self._conductor.prompt, self._conductor.refusal)
+        last = self._session.close()
+        self.summary = last.summary
+        self._listener.report(last)
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.close, closed)
+            if not self._connected and self._plan.file is not None:
+                self._plan.file.unlink(missing_ok=True)
+
+    async def _stay_connected(self, air: Air) -> None:
+        from companion.link.supervisor import Supervisor
+
+        assert self._stop is not None
+        supervisor = Supervisor(
+            self._plan.driver,
+            air.radio,
+            self._sequencer.put,
+            host.boot_ns,
+            rate_hz=self._header.rate_hz,
+            address=self._plan.address,
+            verify=self._plan.verify,
+            on_status=self._status,
+        )
+        besides = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_the_clock(air))]
+        try:
+            await supervisor.run(self._stop)
+        except ScriptRefused as error:
+            raise UsageError(str(error), "Another sensor, or another driver, may do.") from error
+        finally:
+            for task in besides:
+                task.cancel()
+            await asyncio.gather(*besides, return_exceptions=True)
+
+    async def _tick(self) -> None:
+        """The host's clock, once a second; now and then with the wall clock beside it."""
+        seconds = 0
+        while True:
+            if seconds % CLOCK_PAIR_EVERY_S == 0:
+                self._sequencer.put(ClockPair(t_host_ns=host.boot_ns(), utc_ns=host.utc_ns()))
+            await asyncio.sleep(1 - host.boot_ns() % 1_000_000_000 / 1e9)
+            self._sequencer.put(Tick(t_host_ns=host.boot_ns()))
+            seconds += 1
+
+    async def _watch_the_clock(self, air: Air) -> None:
+        """The end of the story, or of the time that was asked for."""
+        assert self._stop is not None
+        until_s = self._plan.duration_s
+        if air.story_s is None:
+            if until_s is not None:
+                await asyncio.sleep(until_s)
+                self._stop.set()
+            return
+        act = self._plan.act
+        assert act is not None
+        until_s = act.body.duration_s if until_s is None else until_s
+        while (left_s := until_s - air.story_s()) > 0:
+            await asyncio.sleep(max(left_s, _STORY_LOOK_S))
+        self._stop.set()
+
+    def _status(self, status: "LinkStatus") -> None:
+        from companion.link.supervisor import LinkState
+
+        self._connected = self._connected or status.state is LinkState.STREAMING
+        self._listener.link(status)
+
+    def _arrived(self, frame: Frame) -> None:
+        """A frame has its number; what arrives within a moment is worked on together."""
+        self._pending.append(frame)
+        if self._flush_due is None:
+            self._flush_due = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush)
+
+    def _flush(self) -> None:
+        frames, self._pending = self._pending, []
+        if self._flush_due is not None:
+            self._flush_due.cancel()
+            self._flush_due = None
+        report = self._session.feed(frames)
+        self._listener.report(report)
+        if self._conductor is not None:
+            self._conduct(self._conductor, report)
+
+    def _conduct(self, conductor: Conductor, report: Report) -> None:
+        before = conductor.prompt
+        placed = conductor.watch(report.angles, host.boot_ns())
+        if conductor.prompt != before:
+            self._listener.prompt(conductor.prompt, conductor.refusal)
+        if placed is not None:
+            self._sequencer.put(placed)
+            if self._plan.keep_calibration is not None:
+                asyncio.get_running_loop().run_in_executor(None, self._plan.keep_calibration, placed.calibration_json)
+        if conductor.over:
+            self._conductor = None
+            if self._plan.until_guided and self._stop is not None:
+                self._stop.set()
+
+    def _said(self, kind: str, value: str) -> None:
+        if kind == "calibrate":
+            self._conductor = Conductor(self._header, self._plan.profile)
+            self._listener.prompt(self._conductor.prompt, "")
+        else:
+            self._sequencer.put(UserMark(t_host_ns=host.boot_ns(), kind=kind, value=value))
+
+
+def in_lines(plan: Plan, style: str) -> None:
+    """Run a session and print its lines as they come; Ctrl-C, SIGTERM and a closed terminal end it in order."""
+    from companion.commands.listeners import LineListener
+
+    listener = LineListener(style, bell=sys.stdout.isatty())
+    live = Live(plan, listener)
+    with host.stop_signals(live.stop):
+        live.start()
+        try:
+            while (lines := listener.lines.get()) is not None:
+                sys.stdout.write("\n".join(lines) + "\n")
+                sys.stdout.flush()
+        finally:  # also where nobody reads any more
+            live.stop()
+            live.join()
+
+
+def on_screen(plan: Plan, settings: "Settings") -> None:
+    """Run a session on the live screen, then print its figures."""
+    from companion.commands.listeners import ScreenListener
+    from companion.output.monitor_app import run_screen
+
+    listener = ScreenListener(settings)
+    live = Live(plan, listener)
+    live.start()
+    try:
+        run_screen(listener.latest, live.say)
+    finally:
+        live.stop()
+        live.join()
+    for line in listener.figures():
+        print(line)

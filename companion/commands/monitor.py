@@ -1,0 +1,77 @@
+"""`posture monitor`: the live session, on a screen, as plain lines or as JSON; always recorded.
+
+Knows: which sensor, which settings, which listener. Must never know: how a session runs.
+"""
+
+import os
+import sys
+
+from companion import host
+from companion.commands.air import Act, act_of
+from companion.commands.alone import alone
+from companion.commands.live import Plan, in_lines, on_screen
+from companion.commands.opening import opening
+from companion.commands.options import MonitorOptions
+from companion.commands.pinned import pinned
+from companion.commands.places import Places, checked_alias, close_cut_off, new_session_file, open_data, places
+from companion.commands.settings_file import in_force
+from companion.commands.store import Sensor, Store
+from companion.settings import Settings
+from firmware_protocol.drivers import driver
+from firmware_protocol.frames import Opened
+
+SIMULATED_ALIAS = "simulated"
+SIMULATED_DRIVER = "posture_v1"
+
+
+def run(options: MonitorOptions) -> None:
+    """Watch until the story, the time or the wearer ends it."""
+    where = open_data(places(options.shared.data_dir))
+    settings = in_force(where.settings, os.environ, options.shared.settings).settings
+    act = act_of(options.simulation)
+    sensor = sensor_of(options.alias, act, Store(where))
+    with alone(where, sensor.alias, needed=act is None):
+        close_cut_off(where)
+        plan = _plan(options, where, settings, act, sensor)
+        if options.style == "auto" and sys.stdout.isatty():
+            on_screen(plan, settings)
+        else:
+            in_lines(plan, options.style)
+
+
+def sensor_of(alias: str | None, act: Act | None, store: Store) -> Sensor:
+    """The paired sensor that is meant; raises DeviceNotFound where there is none. A simulated one needs no pairing."""
+    if act is None:
+        return store.sensor(alias)
+    return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=SIMULATED_DRIVER, address="")
+
+
+def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act | None, sensor: Sensor) -> Plan:
+    store = Store(where)
+    known = act.calibration_json(settings) if act else store.calibration(sensor.alias, settings.profile)
+
+    def header() -> Opened:
+        return opening(
+            t_host_ns=host.boot_ns(),
+            driver=sensor.driver,
+            device=sensor.alias,
+            settings=settings,
+            origin="simulated" if act else "live",
+            calibration_json=known,
+        )
+
+    def keep(calibration_json: str) -> None:
+        store.remember_calibration(sensor.alias, settings.profile, calibration_json)
+
+    return Plan(
+        header=header,
+        driver=driver(sensor.driver),
+        file=new_session_file(where, sensor.alias, host.utc_ns()),
+        profile=settings.profile,
+        act=act,
+        address=sensor.address or None,
+        verify=pinned(sensor),
+        duration_s=options.duration_s,
+        guided=options.calibrate or (act is not None and known is None),
+        keep_calibration=None if act else keep,
+    )

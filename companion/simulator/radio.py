@@ -1,0 +1,230 @@
+"""Simulated radios: a whole air in this process, a host on somebody else's controller, a sensor on a real one.
+
+Knows: which parts make a radio. Must never know: what the sensor measures, what the host does with it.
+Importing this without bumble raises UsageError with what to install.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from types import TracebackType
+from typing import Any, Self
+
+from companion.errors import UsageError
+from companion.host import boot_ns
+from companion.simulator.bumble_extra import Device, LocalLink, Transport, new_air, open_transport
+from companion.simulator.central import Central, HciLog, HciPacket
+from companion.simulator.controller import VirtualController
+from companion.simulator.peripheral import Peripheral
+from companion.simulator.radio_backend import backends
+from companion.simulator.sensor import Firmware
+from companion.simulator.sensor_device import SENSOR_ADDRESS, sensor_device
+
+__all__ = ["HciLog", "HciPacket", "RemoteRadio", "SensorOptions", "SimulatedRadio", "sensor_on_air", "serve"]
+
+CLEANUP_S = 3.0
+USUAL_NAME = "Posture 1234"
+HOST_SCHEMES = frozenset({"vhci"})  # transports with a host at the other end, which needs a controller from us
+
+
+@dataclass(frozen=True, slots=True)
+class SensorOptions:
+    """How a simulated sensor appears: its name and address, and how its time goes.
+
+    Its time is `speed` times that of `clock` (nanoseconds). With `story_anew` its story begins again when a host
+    connects after an orderly end (not after a lost link).
+    """
+
+    name: str = USUAL_NAME
+    address: str = SENSOR_ADDRESS
+    clock: Callable[[], int] = boot_ns
+    speed: float = 1.0
+    story_anew: bool = False
+
+
+class _HostRadio:
+    """What both kinds have: a central, and bleak's backends over it from entry on."""
+
+    def __init__(self, clock: Callable[[], int], hci_log: HciLog | None) -> None:
+        self._clock = clock
+        self._hci_log = hci_log
+        self._stack = AsyncExitStack()
+
+    async def __aenter__(self) -> Self:
+        try:
+            self.central = await self._build()
+        except BaseException:
+            await self._stack.aclose()
+            raise
+        self.scanner_backend, self.client_backend, self.adapter_backend = backends(self.central)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    async def _build(self) -> Central:
+        raise NotImplementedError
+
+
+class SimulatedRadio(_HostRadio):
+    """A sensor and a host on a virtual air of their own; an async context manager.
+
+    From entry on, `scanner_backend`, `client_backend` and `adapter_backend` are classes for bleak's `backend=`. The
+    sensor's time is `speed` times the clock's (nanoseconds); its story begins with the first connection. `hci_log` is
+    called with every packet between the host and its controller; a list's `append` will do.
+    """
+
+    def __init__(
+        self,
+        firmware: Firmware,
+        *,
+        clock: Callable[[], int] = boot_ns,
+        name: str = USUAL_NAME,
+        address: str = SENSOR_ADDRESS,
+        speed: float = 1.0,
+        hci_log: HciLog | None = None,
+    ) -> None:
+        super().__init__(clock, hci_log)
+        self._firmware = firmware
+        self._options = SensorOptions(name, address, clock, speed)
+
+    def story_s(self) -> float:
+        """Seconds into the story; 0 until the first connection."""
+        return self.sensor.story_s()
+
+    async def _build(self) -> Central:
+        air = new_air()
+        self.sensor = await self._stack.enter_async_context(sensor_on_air(self._firmware, air, self._options))
+        controller = VirtualController("host", link=air)
+        self._stack.callback(controller.leave)
+        return await _started(Central(controller, controller, clock=self._clock, log=self._hci_log), self._stack)
+
+
+class RemoteRadio(_HostRadio):
+    """A host in this process on a controller elsewhere, such as `tcp-client:127.0.0.1:9001`; else as above.
+
+    Raises UsageError at entry where the transport cannot be opened.
+    """
+
+    def __init__(self, transport: str, *, clock: Callable[[], int] = boot_ns, hci_log: HciLog | None = None) -> None:
+        super().__init__(clock, hci_log)
+        self._transport = transport
+
+    async def _build(self) -> Central:
+        opened = await self._stack.enter_async_context(await _opened(self._transport))
+        return await _started(Central(opened.source, opened.sink, clock=self._clock, log=self._hci_log), self._stack)
+
+
+@asynccontextmanager
+async def sensor_on_air(firmware: Firmware, air: LocalLink, options: SensorOptions) -> AsyncIterator[Peripheral]:
+    """A sensor on a virtual controller of its own, powered on while inside."""
+    controller = VirtualController("sensor", link=air)
+
+    async def cut() -> None:
+        controller.cut()
+
+    device = sensor_device(options.name, options.address, controller, controller)
+    sensor = _peripheral(firmware, device, cut, options)
+    await sensor.start()
+    try:
+        yield sensor
+    finally:
+        await sensor.stop()
+        controller.leave()
+
+
+def _peripheral(
+    firmware: Firmware, device: Device, cut: Callable[[], Awaitable[None]], options: SensorOptions
+) -> Peripheral:
+    return Peripheral(
+        firmware, device, clock=options.clock, cut=cut, speed=options.speed, story_anew=options.story_anew
+    )
+
+
+async def serve(
+    firmware: Firmware,
+    transport: str,
+    *,
+    stop: asyncio.Event,
+    options: SensorOptions | None = None,
+    ready: Callable[[Peripheral], None] | None = None,
+) -> None:
+    """Be a sensor on a real or virtual controller until `stop` is set or the transport ends.
+
+    A transport of bumble: `usb:0`, `serial:/dev/ttyACM0`, `hci-socket:0`, `tcp-client:127.0.0.1:9001` are controllers,
+    which the sensor takes for itself; `vhci` gives this computer's own Bluetooth a virtual controller, with the sensor
+    on the same virtual air. The story starts anew when a host connects after an orderly end, not after a lost link.
+    `ready` is called once the sensor can be found. Raises UsageError where the transport cannot be opened.
+    """
+    options = options or SensorOptions(story_anew=True)
+    async with await _opened(transport) as opened, AsyncExitStack() as stack:
+        if transport.partition(":")[0] in HOST_SCHEMES:
+            air = new_air()
+            host = VirtualController("host", opened.source, opened.sink, link=air)
+            stack.callback(host.leave)
+            around = sensor_on_air(firmware, air, options)
+        else:
+            around = _sensor_on_controller(firmware, opened, options)
+        sensor = await stack.enter_async_context(around)
+        if ready is not None:
+            ready(sensor)
+        await _until(stop, opened.source.terminated)
+
+
+@asynccontextmanager
+async def _sensor_on_controller(
+    firmware: Firmware, opened: Transport, options: SensorOptions
+) -> AsyncIterator[Peripheral]:
+    device = sensor_device(options.name, options.address, opened.source, opened.sink)
+
+    async def cut() -> None:
+        await device.power_on()  # resets the controller: the host hears no more of it, as if out of range
+
+    sensor = _peripheral(firmware, device, cut, options)
+    await sensor.start()
+    try:
+        yield sensor
+    finally:
+        await _orderly_end(device, sensor)
+
+
+async def _orderly_end(device: Device, sensor: Peripheral) -> None:
+    """Disconnect and power off, unless the controller is gone: then there is nothing to wait for."""
+    with suppress(Exception):
+        async with asyncio.timeout(CLEANUP_S):
+            for connection in list(device.connections.values()):
+                await connection.disconnect()
+            await sensor.stop()
+
+
+async def _until(stop: asyncio.Event, terminated: asyncio.Future[None]) -> None:
+    stopping: asyncio.Future[Any] = asyncio.ensure_future(stop.wait())
+    ends: list[asyncio.Future[Any]] = [stopping, terminated]
+    await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+    stopping.cancel()
+    if terminated.done():
+        terminated.exception()  # seen: that the other side is gone is no error of ours
+
+
+async def _opened(transport: str) -> Transport:
+    try:
+        return await open_transport(transport)
+    except Exception as error:  # whatever a transport raises: there are a dozen kinds, each with its own
+        raise UsageError(
+            f"The Bluetooth transport {transport!r} cannot be opened: {error}.",
+            "Examples: usb:0, serial:/dev/ttyACM0, hci-socket:0, vhci, tcp-client:127.0.0.1:9001.",
+        ) from error
+
+
+async def _started(central: Central, stack: AsyncExitStack) -> Central:
+    async def stop() -> None:
+        with suppress(Exception):  # the controller may be gone, then there is nothing to wait for
+            async with asyncio.timeout(CLEANUP_S):
+                await central.stop()
+
+    await central.start()
+    stack.push_async_callback(stop)
+    return central

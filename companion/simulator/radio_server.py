@@ -1,0 +1,95 @@
+"""A simulated sensor in a process of its own, with a controller for each program that connects to a local socket.
+
+For tests and measurements, where sensor and host must not share a processor's time. It listens on 127.0.0.1 or on a
+UNIX socket, and only while somebody runs it. Knows: HCI over a stream. Must never know: who connects.
+"""
+
+import asyncio
+from collections.abc import Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from bumble.transport.common import PacketParser
+
+from companion.host import boot_ns
+from companion.simulator.bumble_extra import LocalLink, new_air
+from companion.simulator.controller import VirtualController
+from companion.simulator.radio import SensorOptions, sensor_on_air
+from companion.simulator.sensor import Firmware
+
+
+class RadioServer:
+    """An air with a sensor on it; an async context manager. `transport` is what `RemoteRadio` takes.
+
+    Each connection to the socket is a host with a controller of its own; when it goes, its links break as if it had
+    gone out of range. With `path`, a UNIX socket; else a free port of 127.0.0.1.
+    """
+
+    def __init__(
+        self,
+        firmware: Firmware,
+        *,
+        path: Path | None = None,
+        clock: Callable[[], int] = boot_ns,
+        speed: float = 1.0,
+    ) -> None:
+        self._firmware = firmware
+        self._path = path
+        self._options = SensorOptions(clock=clock, speed=speed)
+        self._stack = AsyncExitStack()
+        self.air = new_air()
+
+    @property
+    def transport(self) -> str:
+        """The transport that leads here, as bumble writes it."""
+        if self._path is not None:
+            return f"unix:{self._path}"
+        host, port = self._server.sockets[0].getsockname()
+        return f"tcp-client:{host}:{port}"
+
+    async def __aenter__(self) -> Self:
+        loop = asyncio.get_running_loop()
+        self.sensor = await self._stack.enter_async_context(sensor_on_air(self._firmware, self.air, self._options))
+        if self._path is not None:
+            self._server = await loop.create_unix_server(self._port, str(self._path))
+        else:
+            self._server = await loop.create_server(self._port, "127.0.0.1", 0)
+        self._stack.callback(self._server.close)
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._stack.aclose()
+
+    def _port(self) -> "_HostPort":
+        return _HostPort(self.air)
+
+
+class _HostPort(asyncio.Protocol):
+    """One host's connection: bytes from it go to its controller, packets of the controller to it."""
+
+    def __init__(self, air: LocalLink) -> None:
+        self._air = air
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.WriteTransport)
+        self._transport = transport
+        self._controller = VirtualController("host", link=self._air)
+        self._controller.set_packet_sink(self)
+        self._parser = PacketParser(self._controller)
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self._parser.feed_data(data)
+        except ValueError:  # not HCI
+            self._transport.close()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        self._controller.leave()
+
+    def on_packet(self, packet: bytes) -> None:
+        """A packet from the controller."""
+        self._transport.write(packet)

@@ -1,0 +1,241 @@
+"""A whole simulated session as the frames that a host would have recorded, with no radio and no waiting.
+
+The same firmware model and the same driver scripts as over a radio; only the link between them is a delay of
+a few milliseconds. Pure: the same arguments give the same frames.
+Must never know: recordings, the pipeline, real clocks.
+"""
+
+from collections import deque
+from collections.abc import Callable, Generator, Iterator
+
+import numpy as np
+
+from companion.errors import UsageError
+from companion.simulator.body import Body
+from companion.simulator.faults import Faults
+from companion.simulator.sensor import USUAL_MTU, Firmware, Outgoing
+from firmware_protocol.frames import (
+    ClockPair,
+    Frame,
+    LinkDown,
+    LinkUp,
+    Notification,
+    Opened,
+    Reading,
+    Tick,
+    Written,
+)
+from firmware_protocol.posture_v1.driver import DRIVER
+from firmware_protocol.posture_v1.packets import CONTROL
+from firmware_protocol.scripts import Await, GattStep, Read, Script, ScriptRefused, Subscribe, Write
+
+ADDRESS = "F4:12:3D:5A:70:00"  # static random: its two highest bits are set
+
+_MS = 1_000_000
+_S = 1000 * _MS
+_CONNECT_NS = 120 * _MS  # from the first advertisement that is heard to a link with known services
+_RETURN_NS = 900 * _MS  # from the moment a lost sensor can be reached to the next try
+_NOTICE_NS = 120 * _MS  # from the loss of the link to the host's knowing
+_HALF_STEP_NS = 7 * _MS  # a request, or its answer, on its way
+_LEAST_DELAY_NS, _MOST_DELAY_NS = 2 * _MS, 9 * _MS  # of a notification
+_INDICATION_NS = 15 * _MS  # more for an indication, which waits for the next connection event
+_STRIDE_NS = 10 * _S  # while nothing but motion comes
+
+_CLOCK_PAIR_EVERY_S = 60
+_CAUSE = "link lost"
+_INBOX = 256  # notifications kept for a script that awaits one of them
+
+_Stream = Generator[Frame, None, None]
+
+
+class _LinkLostError(Exception):
+    """The link went while a script ran."""
+
+
+def frames(
+    body: Body,
+    *,
+    header: Opened,
+    faults: Faults | None = None,
+    duration_s: float | None = None,
+    rate_hz: float | None = 50.0,
+    seed: int = 0,
+) -> Iterator[Frame]:
+    """All frames of a session with this body, from the header to the last one before `Closed`.
+
+    `duration_s` None: as long as the story. Raises UsageError for a rate that the sensor does not offer, and
+    for a header of another driver.
+    """
+    return Host(body, header=header, faults=faults, duration_s=duration_s, rate_hz=rate_hz, seed=seed).frames()
+
+
+class Host:
+    """A host and its link to one simulated sensor. `firmware` keeps the ledger of what was taken and sent."""
+
+    def __init__(
+        self,
+        body: Body,
+        *,
+        header: Opened,
+        faults: Faults | None = None,
+        duration_s: float | None = None,
+        rate_hz: float | None = 50.0,
+        seed: int = 0,
+    ) -> None:
+        if header.driver != DRIVER.name:
+            raise UsageError(f"the simulated sensor speaks {DRIVER.name}, not {header.driver}.")
+        self._header, self._rate_hz = header, rate_hz
+        self._faults = faults or Faults()
+        self.firmware = Firmware(body, faults=self._faults, seed=seed)
+        self._end_ns = round((body.duration_s if duration_s is None else duration_s) * _S)
+        self._chance = np.random.default_rng([seed % 2**64, 0x6C696E6B])
+        self._now_ns = 0  # since the session began, as the story counts
+        self._in_flight: deque[Outgoing] = deque()  # with the time of arrival in place of that of sending
+        self._inbox: deque[Notification] = deque(maxlen=_INBOX)  # what came since the last write
+
+    def frames(self) -> _Stream:
+        """The frames in order; once only."""
+        yield self._header
+        yield from self._with_ticks(self._session())
+
+    def _with_ticks(self, frames: _Stream) -> _Stream:
+        """The same frames with the host's ticks and clock pairs between them, and a tick at the end."""
+        second = 0
+        for frame in frames:
+            while self._host_ns(second * _S) <= frame.t_host_ns:
+                yield from self._tick(second * _S)
+                second += 1
+            yield frame
+        while second * _S <= self._end_ns:
+            yield from self._tick(second * _S)
+            second += 1
+        if self._now_ns < self._end_ns and self._end_ns % _S:
+            yield Tick(t_host_ns=self._host_ns(self._end_ns))
+
+    def _tick(self, now_ns: int) -> _Stream:
+        t_host_ns = self._host_ns(now_ns)
+        if now_ns % (_CLOCK_PAIR_EVERY_S * _S) == 0:
+            yield ClockPair(t_host_ns=t_host_ns, utc_ns=self._header.utc_ns + now_ns)
+        if now_ns:
+            yield Tick(t_host_ns=t_host_ns)
+
+    def _host_ns(self, now_ns: int) -> int:
+        return self._header.t_host_ns + now_ns
+
+    def _session(self) -> _Stream:
+        """Connect, stream, and again after each loss, until the end."""
+        connect_ns = _CONNECT_NS
+        while (connect_ns := self._reachable_ns(connect_ns)) < self._end_ns:
+            self._now_ns = connect_ns
+            try:
+                yield from self._connected()
+                return
+            except _LinkLostError:
+                yield from self._lose()
+            except ScriptRefused as error:
+                raise UsageError(str(error)) from error
+            connect_ns = self._reachable_ns(self._now_ns) + _RETURN_NS + int(self._chance.integers(200 * _MS))
+
+    def _connected(self) -> _Stream:
+        self.firmware.connected(self._now_ns, USUAL_MTU)
+        yield LinkUp(t_host_ns=self._host_ns(self._now_ns), address=ADDRESS, mtu=USUAL_MTU)
+        yield from self._run(DRIVER.start(self._rate_hz))
+        while self._now_ns < self._end_ns:
+            yield from self._pass(min(self._now_ns + _STRIDE_NS, self._end_ns))
+        yield from self._run(DRIVER.stop())
+        self.firmware.disconnected(self._now_ns)
+
+    def _lose(self) -> _Stream:
+        """The link is gone: what was on its way still comes, then the host notices."""
+        self.firmware.disconnected(self._now_ns)
+        yield from self._arrive(self._now_ns + _NOTICE_NS)
+        self._now_ns += _NOTICE_NS
+        self._inbox.clear()
+        yield LinkDown(t_host_ns=self._host_ns(self._now_ns), cause=_CAUSE)
+
+    def _reachable_ns(self, now_ns: int) -> int:
+        """The first moment from `now_ns` on at which a link can exist."""
+        while not self.firmware.link_allowed(now_ns):
+            outages = self._faults.of_kind("link", "reboot")
+            now_ns = max(fault.end_ns for fault in outages if fault.start_ns <= now_ns)
+        return now_ns
+
+    # Time on a link.
+
+    def _pass(self, until_ns: int) -> _Stream:
+        """Let time pass; what arrives meanwhile is told. Raises _LinkLostError where the link goes."""
+        outages = self._faults.of_kind("link", "reboot")
+        lost_ns = min((fault.start_ns for fault in outages if self._now_ns <= fault.start_ns), default=until_ns + 1)
+        reached_ns = min(until_ns, lost_ns)
+        self._depart(self.firmware.advance(reached_ns))
+        self._now_ns = reached_ns
+        if lost_ns <= until_ns:
+            raise _LinkLostError
+        yield from self._arrive(until_ns)
+
+    def _depart(self, outgoing: list[Outgoing]) -> None:
+        """Put what leaves the sensor on its way: a few milliseconds, never overtaking."""
+        delays = self._chance.integers(_LEAST_DELAY_NS, _MOST_DELAY_NS, len(outgoing)).tolist()
+        newest_ns = self._in_flight[-1].t_ns if self._in_flight else 0
+        for out, delay_ns in zip(outgoing, delays, strict=True):
+            extra_ns = _INDICATION_NS if out.characteristic == CONTROL else 0
+            newest_ns = max(newest_ns, out.t_ns + delay_ns + extra_ns)
+            self._in_flight.append(Outgoing(newest_ns, out.characteristic, out.data))
+
+    def _arrive(self, until_ns: int) -> _Stream:
+        while self._in_flight and self._in_flight[0].t_ns <= until_ns:
+            out = self._in_flight.popleft()
+            frame = Notification(t_host_ns=self._host_ns(out.t_ns), characteristic=out.characteristic, data=out.data)
+            self._inbox.append(frame)
+            yield frame
+
+    # Scripts.
+
+    def _run(self, script: Script) -> _Stream:
+        """Carry out a driver's script."""
+        try:
+            step = next(script)
+            while True:
+                reply = yield from self._do(step)
+                step = script.send(reply)
+        except StopIteration:
+            return
+
+    def _do(self, step: GattStep) -> Generator[Frame, None, bytes]:
+        match step:
+            case Read(characteristic):
+                return (yield from self._read(characteristic))
+            case Write(characteristic, data):
+                yield from self._write(characteristic, data)
+            case Subscribe(characteristic):
+                yield from self._pass(self._now_ns + _HALF_STEP_NS)
+                self.firmware.subscribed(characteristic, True)
+                yield from self._pass(self._now_ns + _HALF_STEP_NS)
+            case Await():
+                return (yield from self._await(step))
+        return b""
+
+    def _read(self, characteristic: str) -> Generator[Frame, None, bytes]:
+        yield from self._pass(self._now_ns + _HALF_STEP_NS)
+        data = self.firmware.read(characteristic, self._now_ns)
+        yield from self._pass(self._now_ns + _HALF_STEP_NS)
+        yield Reading(t_host_ns=self._host_ns(self._now_ns), characteristic=characteristic, data=data)
+        return data
+
+    def _write(self, characteristic: str, data: bytes) -> _Stream:
+        self._inbox.clear()
+        yield from self._pass(self._now_ns + _HALF_STEP_NS)
+        self._depart(self.firmware.write(characteristic, data, self._now_ns))
+        yield from self._pass(self._now_ns + _HALF_STEP_NS)
+        yield Written(t_host_ns=self._host_ns(self._now_ns), characteristic=characteristic, data=data)
+
+    def _await(self, step: Await) -> Generator[Frame, None, bytes]:
+        deadline_ns = self._now_ns + round(step.timeout_s * _S)
+        accept: Callable[[bytes], bool] = step.accept or (lambda _: True)
+        while self._now_ns < deadline_ns:
+            while self._inbox:
+                frame = self._inbox.popleft()
+                if frame.characteristic == step.characteristic and accept(frame.data):
+                    return frame.data
+            yield from self._pass(self._now_ns + _HALF_STEP_NS)
+        raise _LinkLostError

@@ -1,0 +1,287 @@
+"""Laws of the decoder, over whatever a radio and a sensor can do: any cut gives the same, and the books are exact."""
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import firmware_protocol as fp
+from firmware_protocol.posture_v1.decoder import Decoder
+from firmware_protocol.posture_v1.packets import CONTROL, MOTION, STATUS, Status
+from firmware_protocol.samples import SampleFlag
+
+seeds = st.integers(0, 2**32 - 1)
+
+
+class Chaos:
+    """Frames of a sensor to which everything happens, drawn from one seed."""
+
+    def __init__(self, sensor: Any, seed: int) -> None:
+        self.sensor = sensor
+        self.rng = np.random.default_rng(seed)
+        self.samples = int(self.rng.integers(1, 8))
+        self.frames: list[fp.Frame] = []
+
+    def run(self, steps: int) -> list[fp.Frame]:
+        """That many things happen, in a random order; most of the time packets come as they should."""
+        actions: list[Callable[[], None]] = [
+            *[self.plain] * 6,
+            *[self.lose] * 2,
+            self.twice,
+            self.swapped,
+            self.backfill,
+            self.garbage,
+            self.flip,
+            self.other_length,
+            self.forged_run,
+            self.clock_jump,
+            self.restart,
+            self.time_answer,
+            self.reboot,
+            self.stop,
+            self.status,
+            self.outage,
+            self.before_any_answer,
+        ]
+        for _ in range(steps):
+            actions[self.rng.integers(len(actions))]()
+        return self.frames
+
+    def plain(self) -> None:
+        self.frames += self.sensor.packets(int(self.rng.integers(1, 30)), self.samples)
+
+    def lose(self) -> None:
+        self.sensor.take(int(self.rng.integers(1, 300)))
+
+    def twice(self) -> None:
+        self.frames += self.frames[-int(self.rng.integers(1, 6)) :]
+
+    def swapped(self) -> None:
+        self.frames += self.sensor.packets(4, self.samples)[::-1]
+
+    def backfill(self) -> None:
+        first = max(0, self.sensor.taken - int(self.rng.integers(1, 400)))
+        self.frames.append(self.sensor.motion(range(first, first + self.samples), backfilled=True))
+
+    def garbage(self) -> None:
+        where = [MOTION, CONTROL, STATUS][self.rng.integers(3)]
+        data = self.rng.bytes(int(self.rng.integers(0, 40)))
+        self.frames.append(fp.Notification(t_host_ns=0, characteristic=where, data=data))
+
+    def flip(self) -> None:
+        packet = self.sensor.packets(1, self.samples)[0]
+        data = bytearray(packet.data)
+        data[self.rng.integers(8)] ^= 1 << self.rng.integers(8)
+        self.frames.append(fp.Notification(t_host_ns=packet.t_host_ns, characteristic=MOTION, data=bytes(data)))
+
+    def other_length(self) -> None:
+        self.frames += self.sensor.packets(1, int(self.rng.integers(1, 12)))
+
+    def forged_run(self) -> None:
+        index, time = int(self.rng.integers(2**32 - 100)), int(self.rng.integers(2**16))
+        for k in range(int(self.rng.integers(1, 7))):
+            numbers = range(index + k * self.samples, index + (k + 1) * self.samples)
+            fields = {"time_1024": (time + k * self.samples * 1024 // self.sensor.rate_hz) % 2**16}
+            self.frames.append(self.sensor.motion(numbers, **fields))
+
+    def clock_jump(self) -> None:
+        self.sensor._boot_us += int(self.rng.integers(0, 10**8))
+
+    def restart(self) -> None:
+        self.sensor.rate_hz = int(self.rng.choice([10, 25, 50, 100, 200]))
+        self.frames.append(self.sensor.started())
+
+    def time_answer(self) -> None:
+        self.frames.append(self.sensor.time(sampling=bool(self.rng.integers(4))))
+
+    def reboot(self) -> None:
+        self.sensor._boot_us = -int(self.sensor.true_ns // 1000) + int(self.rng.integers(10**7, 10**8))
+        self.sensor._boot_us = max(self.sensor._boot_us, 10**6)
+        self.frames += [fp.LinkDown(t_host_ns=0, cause="reboot"), self.sensor.started()]
+
+    def stop(self) -> None:
+        self.frames.append(self.sensor.stopped())
+
+    def status(self) -> None:
+        data = Status(0, 0, 0, 0, 0, 0, int(self.rng.integers(101)), 0).to_bytes()
+        self.frames.append(fp.Notification(t_host_ns=0, characteristic=STATUS, data=data))
+
+    def outage(self) -> None:
+        self.sensor.take(int(self.sensor.rate_hz * self.rng.integers(1, 10_000)))
+        if self.rng.integers(2):
+            self.frames.append(self.sensor.time())
+
+    def before_any_answer(self) -> None:
+        if not self.frames:
+            self.plain()
+
+
+def chaos(new_sensor: Any, seed: int, steps: int) -> list[fp.Frame]:
+    """A session that begins close to the wraps of index and time, with or without Start."""
+    rng = np.random.default_rng(seed)
+    sensor = new_sensor(
+        layout=int(rng.integers(1, 3)),
+        rate_hz=int(rng.choice([10, 50, 200])),
+        stream=int(rng.integers(256)),
+        t_us=64_000_000 * int(rng.integers(1, 10**6)) - int(rng.integers(0, 10**7)),
+        drift=float(rng.uniform(-0.015, 0.015)),
+    )
+    story = Chaos(sensor, seed)
+    if rng.integers(2):
+        story.frames.append(sensor.started())
+    else:
+        sensor.running_since(2**32 - int(rng.integers(0, 200)))
+        story.frames.append(sensor.time())
+    return story.run(steps)
+
+
+def fed(frames: list[fp.Frame], cuts: list[int]) -> list[fp.Decoded]:
+    decoder = Decoder()
+    edges = [0, *sorted(cuts), len(frames)]
+    return [decoder.feed(frames[a:b]) for a, b in zip(edges, edges[1:], strict=False)]
+
+
+def joined(parts: list[fp.Decoded]) -> tuple[Any, ...]:
+    return (
+        b"".join(part.samples.tobytes() for part in parts),
+        tuple(battery for part in parts for battery in part.batteries),
+        tuple(malformed for part in parts for malformed in part.malformed),
+        tuple(segment for part in parts for segment in part.segments),
+        sum(part.lost for part in parts),
+        sum(part.duplicates for part in parts),
+    )
+
+
+@settings(max_examples=150)
+@given(seed=seeds, steps=st.integers(1, 40), data=st.data())
+def test_any_cut_gives_the_same(new_sensor: Any, seed: int, steps: int, data: st.DataObject) -> None:
+    frames = chaos(new_sensor, seed, steps)
+    whole = joined(fed(frames, []))
+    cuts = data.draw(st.lists(st.integers(0, len(frames)), max_size=8))
+    assert joined(fed(frames, cuts)) == whole
+    assert joined(fed(frames, list(range(1, len(frames))))) == whole
+
+
+@settings(max_examples=100)
+@given(seed=seeds, steps=st.integers(1, 30))
+def test_every_sample_is_given_out_once_and_in_its_place(new_sensor: Any, seed: int, steps: int) -> None:
+    """Within a segment no index comes twice, device time follows index, and what is not late is in order."""
+    samples = Decoder().feed(chaos(new_sensor, seed, steps)).samples
+    for segment in np.unique(samples["segment"]):
+        part = samples[samples["segment"] == segment]
+        assert len(np.unique(part["index"])) == len(part)
+        live = part[part["flags"] & SampleFlag.BACKFILLED == 0]
+        assert (np.diff(live["index"]) > 0).all()
+        assert (live["index"] >= 0).all()
+
+
+FATES = ["arrives", "arrives", "arrives", "arrives", "lost", "twice", "swapped"]
+
+
+@settings(max_examples=150)
+@given(
+    rate_hz=st.sampled_from([10, 25, 50, 100, 200]),
+    layout=st.sampled_from([1, 2]),
+    drift=st.floats(-0.015, 0.015),
+    joined_at=st.one_of(st.none(), st.integers(2**32 - 300, 2**32 - 1), st.integers(1, 1000)),
+    t_us=st.integers(0, 10**9),
+    plan=st.lists(
+        st.tuples(st.sampled_from(["packets", "packets", "outage", "silent", "fill", "time"]), seeds), max_size=25
+    ),
+)
+def test_taken_is_received_plus_lost(
+    new_sensor: Any,
+    rate_hz: int,
+    layout: int,
+    drift: float,
+    joined_at: int | None,
+    t_us: int,
+    plan: list[tuple[str, int]],
+) -> None:
+    """Against the sensor's own list: losses, repeats, another order, outages with and without an answer, backfill."""
+    sensor = new_sensor(rate_hz=rate_hz, layout=layout, drift=drift, t_us=t_us)
+    if joined_at is not None:
+        sensor.running_since(joined_at)
+    frames = [sensor.started() if joined_at is None else sensor.time()]
+    begun, sent, again = sensor.taken, set[int](), 0
+    for what, seed in plan:
+        rng = np.random.default_rng(seed)
+        size = int(rng.integers(1, 8))
+        if what == "packets":
+            batch = [(sensor.take(size), rng.choice(FATES)) for _ in range(int(rng.integers(1, 20)))]
+            arriving = [pair for pair in batch if pair[1] != "lost"]
+            for k in range(len(arriving) - 1):
+                if arriving[k][1] == "swapped":
+                    arriving[k], arriving[k + 1] = arriving[k + 1], arriving[k]
+            for numbers, fate in arriving:
+                frames += [sensor.motion(numbers)] * (2 if fate == "twice" else 1)
+                again += size if fate == "twice" else 0
+                sent |= set(numbers)
+        elif what in ("outage", "silent"):
+            sensor.take(int(rng.integers(1, rate_hz * 600)))
+            frames += [sensor.time()] if what == "outage" else []
+        elif what == "fill" and sent and sensor.taken > begun + size:
+            first = int(rng.integers(max(begun, sensor.taken - 2000), sensor.taken - size + 1))
+            numbers = range(first, first + size)
+            frames.append(sensor.motion(numbers, backfilled=True))
+            again += len(sent & set(numbers))
+            sent |= set(numbers)
+        elif what == "time":
+            frames.append(sensor.time())
+    decoded = Decoder().feed([*frames, sensor.stopped()])
+    assert not decoded.malformed
+    received = decoded.samples["index"].tolist()
+    assert sorted(received) == sorted(sent)
+    assert decoded.lost == sensor.taken - begun - len(received)
+    assert decoded.duplicates == again
+    assert len(decoded.segments) == 1
+
+
+@settings(max_examples=300)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from([MOTION, CONTROL, STATUS, fp.Reading.__name__]),
+            st.one_of(
+                st.binary(max_size=48),
+                st.binary(max_size=40).map(lambda tail: bytes([2, 7]) + tail),
+                st.binary(max_size=18).map(lambda tail: bytes([0x83, 0]) + tail),
+                st.binary(max_size=10).map(lambda tail: bytes([0x81, 0, 7]) + tail + bytes([50, 8, 8, 2])),
+                st.binary(min_size=8, max_size=8).map(lambda t: bytes([0x81, 0, 7]) + t + bytes([50, 8, 8, 2])),
+            ),
+            st.integers(0, 2**62),
+        ),
+        max_size=40,
+    )
+)
+def test_any_bytes_give_samples_or_malformed(drawn: list[tuple[str, bytes, int]]) -> None:
+    frames: list[fp.Frame] = [
+        fp.Reading(t_host_ns=t, characteristic=STATUS, data=data)
+        if where == "Reading"
+        else fp.Notification(t_host_ns=t, characteristic=where, data=data)
+        for where, data, t in drawn
+    ]
+    whole = joined(fed(frames, []))
+    assert joined(fed(frames, list(range(1, len(frames))))) == whole
+    motions = sum(where == MOTION for where, _, _ in drawn)
+    decoded = Decoder().feed(frames)
+    about_motion = sum(
+        any(bad.data == data for bad in decoded.malformed) for where, data, _ in drawn if where == MOTION
+    )
+    assert about_motion == motions or len(decoded.samples) or decoded.duplicates
+
+
+@pytest.mark.parametrize("interval", [1, 3, 7, 64, 100])
+def test_a_fault_every_so_many_packets_is_no_different_one_at_a_time(new_sensor: Any, interval: int) -> None:
+    """The decoder changes its pace where faults are frequent; what comes out does not."""
+    sensor = new_sensor()
+    frames: list[fp.Frame] = [sensor.started()]
+    for k, packet in enumerate(sensor.packets(1500, 3)):
+        frames += [packet, packet] if k % interval == 0 else [packet]
+    decoded = fed(frames, [])
+    assert joined(decoded) == joined(fed(frames, list(range(1, len(frames)))))
+    assert decoded[0].duplicates == 3 * len(range(0, 1500, interval))
+    assert len(decoded[0].samples) == 4500
