@@ -67,7 +67,7 @@ class Analysis:
             self._stream.step(self._clock.end())
         self._stream.finish()
         self._take()
-        known = {column: None for column in SESSION_COLUMNS} | self._stream.tally.columns()
+        known: dict[str, Any] = dict.fromkeys(SESSION_COLUMNS) | self._stream.tally.columns()
         known |= self._quality.columns()
         known |= {"view": "lived", "profile": self._settings.profile, "mode": self._settings.mode}
         if self._calibration is not None:
@@ -112,9 +112,7 @@ class _Clock:
     def of(cls, samples: Array) -> "_Clock":
         name = next((name for name in ("t_device_ns", "t_host_ns") if (samples[name] >= 0).any()), None)
         if name is None:
-            raise ValueError(
-                "samples need t_device_ns or t_host_ns: without a clock there is no sampling period"
-            )
+            raise ValueError("samples need t_device_ns or t_host_ns: without a clock there is no sampling period")
         first = samples[:_PERIOD_SAMPLES]
         period_ns = _period_ns(first[name], first["index"])
         return cls(name, int(first[name][0]), period_ns, int(first[name][0]))
@@ -153,9 +151,7 @@ def _period_ns(times_ns: Array, index: Array) -> int:
     return max(round(usual if usual > 0 else whole), 1)
 
 
-def analyse(
-    samples: Array, calibration: Calibration | None = None, settings: Settings | None = None
-) -> Result:
+def analyse(samples: Array, calibration: Calibration | None = None, settings: Settings | None = None) -> Result:
     """Rows, events and summary of SAMPLES (N,); without a calibration angles are NaN and nothing is judged."""
     run = Analysis(calibration, settings)
     run.feed(samples)

@@ -4,6 +4,7 @@ Pure. Knows: samples, packets, ticks. Must never know: bytes, postures.
 """
 
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -92,7 +93,7 @@ class Quality:
         minutes = packets["t_host_ns"] // _MINUTE_NS
         changed = (np.diff(packets["segment"]) != 0) | (np.diff(minutes) != 0)
         edges = [0, *(np.flatnonzero(changed) + 1).tolist(), len(packets)]
-        for first, end in zip(edges[:-1], edges[1:], strict=True):
+        for first, end in pairwise(edges):
             if end > first:
                 self._add_minute(packets[first:end], index[first:end], device[first:end], int(minutes[first]))
 

@@ -4,6 +4,7 @@ Knows: words, options, exit codes. Must never know: sensors, files, posture. Com
 are called, so that `--help` loads no numerical, radio or screen package.
 """
 
+import io
 import os
 import sys
 from collections.abc import Sequence
@@ -29,10 +30,11 @@ from companion.commands.options import (
     Simulation,
     Style,
 )
-from companion.commands.words import seconds, split_pair, times_real_time, with_story
+from companion.commands.words import direction, seconds, split_pair, times_real_time, with_story
 from companion.errors import CompanionError, UsageError
 
 ABOUT = "A motion sensor on the upper back, a measure of slouching, and an alert when a forward posture persists."
+STORIES = "demo, upright, slouch, slouch-29s, slouch-31s, slouch-10min, fidget, desk-hour, walk-and-sit"
 CARE = "This is not a medical device. Stop at the first discomfort."
 
 
@@ -64,13 +66,19 @@ def _silence_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-app = typer.Typer(help=ABOUT, epilog=CARE, rich_markup_mode=None, add_completion=False)
+app = typer.Typer(
+    help=ABOUT,
+    epilog=CARE,
+    rich_markup_mode=None,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 config_app = typer.Typer(help="Every setting, and where the files lie.", epilog=CARE, rich_markup_mode=None)
 
 
 # ---- options that several commands share
 
-Alias = Annotated[str | None, typer.Argument(metavar="[ALIAS]", help="The sensor; without it, the first one paired.")]
+Alias = Annotated[str | None, typer.Argument(metavar="ALIAS", help="The sensor; without it, the first one paired.")]
 Simulated = Annotated[
     str | None,
     typer.Option(metavar="[STORY]", help="A simulated sensor: a built-in story (demo) or a motion file (.npz)."),
@@ -78,7 +86,10 @@ Simulated = Annotated[
 Device = Annotated[str | None, typer.Option(metavar="NAME", help="With --simulated: speak this driver's protocol.")]
 Fault = Annotated[
     list[str] | None,
-    typer.Option(metavar="KIND@START[+LENGTH]", help="With --simulated: a fault, such as link@20+20. Repeatable."),
+    typer.Option(
+        metavar="KIND@START[+LENGTH]",
+        help="Something that goes wrong with the simulated sensor, such as link@20+20. Repeatable.",
+    ),
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a screen.")]
 Json = Annotated[bool, typer.Option("--json", help="One JSON object a line, for programs.")]
@@ -104,8 +115,7 @@ def shared(
     mode: str | None = None,
 ) -> Shared:
     """The options every command takes; --profile and --mode are settings too, and count after --set."""
-    if verbose:
-        _log_to_stderr()
+    _log(verbose)
     named = [(key, value) for key, value in (("profile", profile), ("mode", mode)) if value is not None]
     return Shared(data_dir=data_dir, settings=(*(split_pair(text) for text in texts or ()), *named), verbose=verbose)
 
@@ -122,14 +132,16 @@ def style(plain: bool, as_json: bool) -> Style:
     return "json" if as_json else "plain" if plain else "auto"
 
 
-def _log_to_stderr() -> None:
+def _log(verbose: bool) -> None:
+    """The log goes to stderr where it is asked for; else nowhere, as a screen or few lines may be shown there."""
     import logging
 
-    handler = logging.StreamHandler()
+    handler = logging.StreamHandler() if verbose else logging.NullHandler()
     handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
     logger = logging.getLogger("companion")
     logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG)
+    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
+    logger.propagate = False
 
 
 # ---- the commands
@@ -175,7 +187,7 @@ def scan(
 @app.command(cls=Command, epilog=CARE)
 def pair(
     *,
-    alias: Annotated[str | None, typer.Argument(metavar="[ALIAS]", help="What to call the sensor.")] = None,
+    alias: Annotated[str | None, typer.Argument(metavar="ALIAS", help="What to call the sensor.")] = None,
     address: Annotated[str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")] = None,
     simulated: Simulated = None,
     device: Device = None,
@@ -289,7 +301,7 @@ def replay(
 @app.command(cls=Command, epilog=CARE)
 def export(
     *,
-    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE...", help="Recordings.")] = None,
+    files: Annotated[list[Path] | None, typer.Argument(metavar="FILE", help="Recordings.")] = None,
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; without it, here.")] = None,
     tables: Annotated[
         str | None,
@@ -333,7 +345,7 @@ def sessions(
 @app.command(cls=Command, epilog=CARE)
 def simulate(
     *,
-    story: Annotated[str, typer.Argument(metavar="STORY", help="A built-in story or a motion file (.npz).")],
+    story: Annotated[str, typer.Argument(metavar="STORY", help=f"{STORIES}; or a motion file (.npz).")],
     to: Annotated[Path | None, typer.Option(metavar="FILE.posture", help="Write a recording, without a radio.")] = None,
     hci: Annotated[
         str | None, typer.Option(metavar="TRANSPORT", help="Be a sensor on this Bluetooth controller.")
@@ -376,6 +388,10 @@ def import_(
     units: Annotated[
         str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps (without it s, m/s², rad/s).")
     ] = "",
+    up: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Up at the baseline, in the sensor's frame.")] = None,
+    forward: Annotated[
+        str | None, typer.Option(metavar="X,Y,Z", help="Where the wearer faces, in the sensor's frame.")
+    ] = None,
     set_: Set = None,
     data_dir: DataDir = None,
     verbose: Verbose = False,
@@ -391,6 +407,8 @@ def import_(
             rate_hz=rate,
             columns=columns,
             units=units,
+            up=None if up is None else direction(up),
+            forward=None if forward is None else direction(forward),
         )
     )
 
@@ -423,6 +441,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Only what no user can cause leaves as an exception, with its traceback.
     """
     host.private_from_now_on()
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # a terminal that lacks a letter is no reason to stop
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="posture", standalone_mode=False)
@@ -433,7 +453,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         path = context.command_path if context is not None else "posture"
         return _tell(error.format_message(), f"See `{path} --help`.", CompanionError.exit_code)
     except typer.Abort:
-        return 0
+        return _tell("the input ended.", "", CompanionError.exit_code)
     _flush()
     return code if isinstance(code, int) else 0
 

@@ -104,9 +104,21 @@ def hold_lock(path: Path) -> int | None:
     The lock is advisory, belongs to the descriptor (`os.close` gives it back) and ends with its process, however that
     ends. It does not meet the locks that SQLite takes. Raises OSError where the file or the system gives no lock.
     """
+    return _locked(path, shared=False)
+
+
+def lock_is_held(path: Path) -> bool:
+    """Whether someone holds the lock of `hold_lock` on an existing file. Raises OSError as it does."""
+    descriptor = _locked(path, shared=True)
+    if descriptor is not None:
+        os.close(descriptor)
+    return descriptor is None
+
+
+def _locked(path: Path, shared: bool) -> int | None:
     descriptor = os.open(path, os.O_RDWR | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_BINARY", 0))
     try:
-        if _lock(descriptor):
+        if _lock(descriptor, shared):
             return descriptor
     except OSError:
         os.close(descriptor)
@@ -115,7 +127,7 @@ def hold_lock(path: Path) -> int | None:
     return None
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, shared: bool) -> bool:
     if sys.platform == "win32":
         import msvcrt
 
@@ -128,7 +140,7 @@ def _lock(descriptor: int) -> bool:
     import fcntl
 
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, (fcntl.LOCK_SH if shared else fcntl.LOCK_EX) | fcntl.LOCK_NB)
     except BlockingIOError:
         return False
     return True

@@ -146,9 +146,7 @@ class Session:
     def _battery_warnings(self, decoded: Decoded) -> Iterator[tuple[int, float]]:
         for battery in decoded.batteries:
             percent = battery.percent
-            if percent is not None and any(
-                percent <= limit < self._warned_pct for limit in BATTERY_WARNINGS_PCT
-            ):
+            if percent is not None and any(percent <= limit < self._warned_pct for limit in BATTERY_WARNINGS_PCT):
                 self._warned_pct = percent
                 yield battery.t_host_ns, percent
 

@@ -168,13 +168,7 @@ DURATION_KEYS = frozenset({"alert.delay", "alert.repeat", "break.every"})
 def _text(key: str, value: Any) -> str:
     if value is None:
         return "auto"
-    return (
-        duration_text(value)
-        if key in DURATION_KEYS
-        else f"{value:g}"
-        if isinstance(value, float)
-        else str(value)
-    )
+    return duration_text(value) if key in DURATION_KEYS else f"{value:g}" if isinstance(value, float) else str(value)
 
 
 def _put(tree: dict[str, Any], key: str, value: object) -> None:

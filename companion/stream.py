@@ -26,9 +26,7 @@ from firmware_protocol.samples import SAMPLES
 _S = 1_000_000_000
 
 
-def parameters_of(
-    settings: Settings, calibration: Calibration | None, longest_interval_s: float = 1.0
-) -> Parameters:
+def parameters_of(settings: Settings, calibration: Calibration | None, longest_interval_s: float = 1.0) -> Parameters:
     """What the pipeline needs to know of settings, calibration and sensor."""
     return Parameters(
         calibration=calibration,
@@ -140,9 +138,7 @@ class Stream:
         for event in last_word(state.episodes, state.alerts.alerts, self.t_session_ns):
             self.tell(event)
 
-    def decoded(
-        self, samples: Array, batteries: tuple[Battery, ...], malformed: tuple[Malformed, ...]
-    ) -> None:
+    def decoded(self, samples: Array, batteries: tuple[Battery, ...], malformed: tuple[Malformed, ...]) -> None:
         """Keep for the next report what packets held."""
         self._made.samples.append(samples)
         self._made.batteries += batteries

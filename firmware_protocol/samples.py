@@ -68,7 +68,7 @@ def make_samples(
 
 
 def _shaped(name: str, values: npt.ArrayLike, shape: tuple[int, ...], kind: type) -> npt.NDArray[Any]:
-    array = np.asarray(values, dtype=kind)
+    array: npt.NDArray[Any] = np.asarray(values, dtype=kind)
     if array.shape != shape:
         raise ValueError(f"{name} must have the shape {shape}, not {array.shape}")
     return array

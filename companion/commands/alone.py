@@ -5,7 +5,7 @@ Knows: the data directory. Must never know: what the monitor does.
 
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from companion import host
 from companion.commands.places import Places
@@ -22,19 +22,15 @@ def alone(where: Places, alias: str, *, needed: bool = True) -> Iterator[None]:
         yield
         return
     path = where.data / f"{alias}.lock"
-    try:
+    with suppress(FileExistsError):
         os.close(host.create_private_file(path))
-    except FileExistsError:
-        pass
     held = host.hold_lock(path)
     if held is None:
         pid = path.read_text(encoding="ascii", errors="replace").strip() or "unknown"
         raise UsageError(f"another monitor (process {pid}) is on the sensor {alias!r}.", "End that one first.")
     try:
         os.truncate(held, 0)
-        os.pwrite(held, str(os.getpid()).encode(), 0) if hasattr(os, "pwrite") else os.write(
-            held, str(os.getpid()).encode()
-        )
+        os.write(held, str(os.getpid()).encode())
         yield
     finally:
         os.close(held)

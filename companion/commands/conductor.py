@@ -81,12 +81,13 @@ def _through_the_holds(
 ) -> Iterator[Frame]:
     session = Session(header, keep_angles=True)
     for frame in source:  # one at a time, so that the place of the result depends on the session alone
-        placed = conductor.watch(session.feed([frame]).angles, frame.t_host_ns)
-        yield frame
-        if placed is not None and not isinstance(frame, Closed):
-            yield placed
+        parts: tuple[Frame | None, Frame | None]
+        if isinstance(frame, Closed):
+            parts = (conductor.finish(frame.t_host_ns), frame)
+        else:
+            parts = (frame, conductor.watch(session.feed([frame]).angles, frame.t_host_ns))
+        if conductor.refusal:
+            refused.append(conductor.refusal)
+        yield from (part for part in parts if part is not None)
         if conductor.over:
-            break
-    conductor.finish(header.t_host_ns)
-    if conductor.refusal:
-        refused.append(conductor.refusal)
+            return

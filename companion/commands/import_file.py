@@ -4,10 +4,11 @@ Knows: motion files, CSV files, the driver for imported motion, the recorder. Mu
 guessed silently: what was understood is told on stderr.
 """
 
+import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from companion.commands.opening import declared, opening
@@ -28,13 +29,13 @@ _RATE_TOLERANCE = 0.05
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What is imported: SAMPLES whose device clock begins at 0, the rate, the baseline, and what to tell."""
+    """What is imported: SAMPLES whose device clock begins at 0, the rate, the baseline (3,), and what to tell."""
 
     samples: "npt.NDArray[Any]"
     rate_hz: float
-    up: "npt.NDArray[Any]"
-    forward: "npt.NDArray[Any]"
-    told: Sequence[str]
+    up: "npt.ArrayLike"
+    forward: "npt.ArrayLike"
+    told: str
 
 
 def run(options: ImportOptions) -> None:
@@ -45,10 +46,12 @@ def run(options: ImportOptions) -> None:
     settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
     if not options.file.is_file():
         raise UsageError(f"there is no file {options.file}.")
-    motion = _from_npz(options) if options.file.suffix.lower() == ".npz" else _from_csv(options)
-    record(path, frames(motion, settings))
-    for sentence in motion.told:
-        print(sentence, file=sys.stderr)
+    found = _from_npz(options) if options.file.suffix.lower() == ".npz" else _from_csv(options)
+    motion = replace(found, up=options.up or found.up, forward=options.forward or found.forward)
+    calibration_json = _baseline(motion, settings)
+    record(path, frames(motion, settings, calibration_json))
+    print(motion.told, file=sys.stderr)
+    print(_baseline_words(calibration_json, options), file=sys.stderr)
     print(path.absolute())
 
 
@@ -59,28 +62,39 @@ def _from_npz(options: ImportOptions) -> Motion:
         raise UsageError("--columns and --units are for CSV files.", "A motion file has names and units of its own.")
     found = motion_file.read(options.file)
     samples, rate_hz = found.samples(), _agreed(options.rate_hz, found.rate_hz)
-    told = [_what(samples, rate_hz), _baseline(found.up_sensor, found.forward_sensor)]
-    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, told)
+    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, _what(samples, rate_hz))
 
 
 def _from_csv(options: ImportOptions) -> Motion:
+    import numpy as np
+
     from companion.commands.csv_motion import read_csv
     from companion.simulator.motion_file import MotionFile
 
     found = read_csv(options.file, options.columns, options.units)
     rate_hz = _agreed(options.rate_hz, found.rate_hz)
     samples = found.samples(rate_hz)
-    import numpy as np
-
     # A CSV file says nothing about the baseline; it is taken as for a motion file that says nothing.
     arrays = {"acc": found.acc_mps2, "sampling_rate": np.array(rate_hz)}
     assumed = MotionFile.of(arrays if found.t_s is None else {**arrays, "t_s": found.t_s})
-    lost = f", {found.passed_over} rows passed over" if found.passed_over else ""
-    told = [
-        f"{_what(samples, rate_hz)}{lost}: {found.reading.words()}",
-        f"{_baseline(assumed.up_sensor, assumed.forward_sensor)}, from the first 2 s",
-    ]
+    passed = f", {found.passed_over} rows passed over" if found.passed_over else ""
+    told = f"{_what(samples, rate_hz)}{passed}: {found.reading.words()}"
     return Motion(samples, rate_hz, assumed.up_sensor, assumed.forward_sensor, told)
+
+
+def _baseline(motion: Motion, settings: "Settings") -> str:
+    try:
+        return declared(motion.up, motion.forward, settings)
+    except ValueError as error:
+        raise UsageError(f"this cannot be a baseline: {error}.", "Name both with --up and --forward.") from error
+
+
+def _baseline_words(calibration_json: str, options: ImportOptions) -> str:
+    kept = json.loads(calibration_json)
+    up, forward = (" ".join(f"{part:+.2f}" for part in kept[name]) for name in ("up", "forward"))
+    given = options.up and options.forward
+    hint = "" if given else " (--up and --forward declare another)"
+    return f"baseline in the sensor's frame: up {up}, facing {forward}{hint}"
 
 
 def _agreed(asked_hz: float | None, told_hz: float | None) -> float:
@@ -103,17 +117,12 @@ def _without_gyro(samples: "npt.NDArray[Any]") -> bool:
     return bool((samples["gyr_radps"] != samples["gyr_radps"]).all())
 
 
-def _baseline(up: "npt.NDArray[Any]", forward: "npt.NDArray[Any]") -> str:
-    shown = [" ".join(f"{part:+.2f}" for part in direction.tolist()) for direction in (up, forward)]
-    return f"baseline in the sensor's frame: up {shown[0]}, facing {shown[1]}"
-
-
 def _end_ns(samples: "npt.NDArray[Any]", rate_hz: float) -> int:
     """The last sample stands for its whole period."""
     return int(samples["t_device_ns"][-1]) + round(1e9 / rate_hz)
 
 
-def frames(motion: Motion, settings: "Settings") -> Iterator[Frame]:
+def frames(motion: Motion, settings: "Settings", calibration_json: str) -> Iterator[Frame]:
     """The frames of an imported session, whose time begins with the first sample."""
     yield opening(
         t_host_ns=0,
@@ -122,7 +131,7 @@ def frames(motion: Motion, settings: "Settings") -> Iterator[Frame]:
         settings=settings,
         origin="imported",
         rate_hz=motion.rate_hz,
-        calibration_json=declared(motion.up, motion.forward, settings),
+        calibration_json=calibration_json,
     )
     yield from _blocks(motion)
     end_ns = _end_ns(motion.samples, motion.rate_hz)

@@ -45,7 +45,7 @@ def link_words(status: "LinkStatus") -> str:
 
 
 class LineListener:
-    """Puts lists of lines into `lines`; None is the end."""
+    """Puts lists of lines into `lines`; None is the end. Style "guide" tells the guided calibration only."""
 
     def __init__(self, style: str, bell: bool = False) -> None:
         self.lines: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
@@ -53,16 +53,21 @@ class LineListener:
         self._bell = bell
         self._voice: Voice | None = None
         self._step: Step | None = None
+        self.refusal = ""
 
     def began(self, header: Opened, file: Path | None) -> None:
         """Say what this is."""
         self._voice = voice(self._style, header, file)
-        self._put(self._voice.begin())
+        if self._style != "guide":
+            self._put(self._voice.begin())
 
     def report(self, report: Report) -> None:
         """Say what frames completed; the last report brings the summary."""
         if self._voice is not None:
-            self._put(self._voice.tell(report))
+            told = self._voice.tell(report)
+            if self._style == "guide":
+                return  # the voice only keeps the time
+            self._put(told)
             if report.summary is not None:
                 self._put(self._voice.end(report.summary))
 
@@ -73,6 +78,7 @@ class LineListener:
 
     def prompt(self, prompt: Prompt, refusal: str) -> None:
         """Say each step of the guided calibration once, to people."""
+        self.refusal = refusal
         if not isinstance(self._voice, PlainVoice) or prompt.step is self._step:
             return
         self._step = prompt.step

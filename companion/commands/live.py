@@ -282,8 +282,11 @@ class Live:
             self._sequencer.put(UserMark(t_host_ns=host.boot_ns(), kind=kind, value=value))
 
 
-def in_lines(plan: Plan, style: str) -> None:
-    """Run a session and print its lines as they come; Ctrl-C, SIGTERM and a closed terminal end it in order."""
+def in_lines(plan: Plan, style: str) -> str:
+    """Run a session and print its lines as they come; Ctrl-C, SIGTERM and a closed terminal end it in order.
+
+    Returns why a guided calibration gave no baseline; empty where it gave one, or none was asked for.
+    """
     from companion.commands.listeners import LineListener
 
     listener = LineListener(style, bell=sys.stdout.isatty())
@@ -297,6 +300,7 @@ def in_lines(plan: Plan, style: str) -> None:
         finally:  # also where nobody reads any more
             live.stop()
             live.join()
+    return listener.refusal
 
 
 def on_screen(plan: Plan, settings: "Settings") -> None:

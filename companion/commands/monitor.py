@@ -43,7 +43,7 @@ def sensor_of(alias: str | None, act: Act | None, store: Store) -> Sensor:
     """The paired sensor that is meant; raises DeviceNotFound where there is none. A simulated one needs no pairing."""
     if act is None:
         return store.sensor(alias)
-    return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=SIMULATED_DRIVER, address="")
+    return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=SIMULATED_DRIVER, address="", rate_hz="50")
 
 
 def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act | None, sensor: Sensor) -> Plan:
@@ -57,6 +57,7 @@ def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act |
             device=sensor.alias,
             settings=settings,
             origin="simulated" if act else "live",
+            rate_hz=float(sensor.rate_hz) if sensor.rate_hz else None,
             calibration_json=known,
         )
 

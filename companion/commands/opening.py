@@ -13,6 +13,9 @@ from firmware_protocol.frames import Opened
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+USUAL_RATE_HZ = 50.0
+"""Enough for posture and steps; what every sensor of ours offers."""
+
 
 def opening(
     *,
@@ -21,12 +24,13 @@ def opening(
     device: str,
     settings: Settings,
     origin: str,
-    rate_hz: float | None = None,
+    rate_hz: float | None = USUAL_RATE_HZ,
     calibration_json: str | None = None,
 ) -> Opened:
     """The header of a session that begins now, at `t_host_ns` on the clock of its frames.
 
-    `device` is the alias of the sensor, "simulated" or "imported"; `origin` is "live", "simulated" or "imported".
+    `rate_hz` is asked of the sensor (None: whatever is its own). `device` is the sensor's alias, "simulated" or
+    "imported"; `origin` is "live", "simulated" or "imported".
     """
     return Opened(
         t_host_ns=t_host_ns,

@@ -12,6 +12,9 @@ Style: TypeAlias = Literal["auto", "plain", "json"]
 """How to print: "auto" is a screen on a terminal and plain lines elsewhere."""
 
 
+Direction: TypeAlias = tuple[float, float, float]
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shared:
     """What every command takes."""
@@ -127,6 +130,8 @@ class ImportOptions:
     rate_hz: float | None = None
     columns: str = ""  # "t=time,ax=...": what each of our columns is called in the file
     units: str = ""  # "acc=g,gyr=dps,t=ms"
+    up: Direction | None = None  # in the sensor's frame at the baseline; None: as the file has it
+    forward: Direction | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

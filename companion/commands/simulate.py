@@ -62,7 +62,10 @@ def _frames(body: "Body", faults: "Faults", settings: "Settings", options: Simul
         calibration_json=given,
     )
     newest_ns = 0
-    for frame in straight.frames(body, header=header, faults=faults, duration_s=options.duration_s, seed=options.seed):
+    played = straight.frames(
+        body, header=header, faults=faults, duration_s=options.duration_s, rate_hz=header.rate_hz, seed=options.seed
+    )
+    for frame in played:
         newest_ns = frame.t_host_ns
         yield frame
     yield Closed(t_host_ns=newest_ns, reason=STORY_ENDED, count=0)

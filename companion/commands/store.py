@@ -27,6 +27,7 @@ class Sensor:
     address: str  # what the operating system calls it
     name: str = ""  # what it called itself
     identity: str = ""  # 16 bytes in hexadecimal, read over the encrypted link; "" where the sensor has none
+    rate_hz: str = ""  # samples a second when it was paired; "" where it does not say
     paired_utc: str = ""  # ISO 8601
 
 

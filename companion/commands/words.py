@@ -1,4 +1,4 @@
-"""Words of the command line as values: durations, speeds, KEY=VALUE, and the story after `--simulated`.
+"""Words of the command line as values: durations, speeds, directions, KEY=VALUE, and the story after `--simulated`.
 
 Pure. Raises UsageError with what the word should have been. Must never know: typer, settings, files.
 """
@@ -51,6 +51,17 @@ def _above_zero(text: str, value: float) -> float:
     if not 0 < value < math.inf:
         raise UsageError(f"{text!r} is not a number above 0.")
     return value
+
+
+def direction(text: str) -> tuple[float, float, float]:
+    """Three numbers X,Y,Z that are not all zero."""
+    try:
+        x, y, z = (float(part) for part in text.split(","))
+    except ValueError as error:
+        raise UsageError(f"{text!r} is not a direction.", "A direction is three numbers, such as 0,0,1.") from error
+    if not 0 < math.hypot(x, y, z) < math.inf:
+        raise UsageError(f"{text!r} has no direction.", "A direction is three numbers, such as 0,0,1.")
+    return x, y, z
 
 
 def split_pair(text: str) -> tuple[str, str]:

@@ -21,8 +21,9 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
 from companion.errors import ConnectionLost, LinkError, PairingRefused
-from companion.link.errors import link_errors, lost, no_answer, pairing_refused
+from companion.link.errors import link_errors, lost, pairing_refused
 from companion.link.radio import Radio
+from companion.link.waiting import within
 from firmware_protocol import (
     Await,
     Driver,
@@ -198,27 +199,7 @@ class SensorLink:
             self._emit(frame)
 
     async def _within(self, doing: Awaitable[T], timeout_s: float) -> T:
-        """The result of `doing`; raises LinkError when it fails, takes too long, or the link goes meanwhile.
-
-        The loss has to be watched besides: on some systems a request on a lost link never returns.
-        """
-        task = asyncio.ensure_future(doing)
-        loss = asyncio.ensure_future(self._lost.wait())
-        try:
-            done, _ = await asyncio.wait({task, loss}, timeout=timeout_s, return_when=asyncio.FIRST_COMPLETED)
-            if task not in done:
-                raise lost() if loss in done else no_answer()
-            if task.cancelled():
-                raise lost()
-            with link_errors():
-                return task.result()
-        finally:
-            loss.cancel()
-            if not task.done():
-                task.cancel()
-                await asyncio.wait({task}, timeout=1.0)  # let it clean up; it cannot hold us longer
-            elif not task.cancelled():
-                task.exception()  # seen
+        return await within(doing, timeout_s, self._lost)
 
 
 def _next_step(script: Script, reply: bytes | None) -> GattStep | None:

@@ -133,7 +133,7 @@ def _wanting(driver: Driver | None, address: str | None) -> Callable[[Found], bo
 def _not_found(driver: Driver | None, address: str | None, timeout_s: float) -> DeviceNotFound:
     what = "The sensor" if address is not None else "A sensor" if driver is None else f"A {driver.name} sensor"
     return DeviceNotFound(
-        f"{what} was not seen within {timeout_s:g} s.",
+        f"{what} was not seen within {round(timeout_s, 1):g} s.",
         "Switch it on, bring it nearer, and make sure that nothing else is connected to it.",
     )
 

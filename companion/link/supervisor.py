@@ -27,6 +27,7 @@ from companion.link.client import SensorLink
 from companion.link.liveness import Liveness
 from companion.link.radio import Radio
 from companion.link.scan import Found, find
+from companion.link.waiting import end_task
 from firmware_protocol import Driver, Frame, LinkDown, LinkUp, Reading, ScriptRefused
 
 FIRST_TIMEOUT_S = 30.0
@@ -155,8 +156,7 @@ class Supervisor:
             await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             stopping.cancel()
-            keeping.cancel()
-            await asyncio.wait({keeping, stopping})
+            await end_task(keeping)
             await self._end()
         if not keeping.cancelled():
             keeping.result()
@@ -178,6 +178,7 @@ class Supervisor:
                 pause_s = self._backoff.next_s()
                 if loop.time() + pause_s >= deadline:
                     raise
+                self._report(self._looking, cause=_cause(error))
                 log.debug("first connection: %s", error)
             await self._sleep(pause_s)
 
@@ -189,13 +190,12 @@ class Supervisor:
                 continue  # the window was the pause
             except (LinkError, ScriptRefused) as error:
                 log.debug("reconnecting: %s", error)
-                self._report(cause=_cause(error))
+                self._report(self._looking, cause=_cause(error))
             await self._sleep(self._backoff.next_s())
 
     async def _attempt(self, timeout_s: float) -> None:
         """Find the sensor, connect, start it. Raises LinkError (_NotSeen: not found), ScriptRefused."""
-        lost_before = self._status.lost_since_ns is not None
-        self._report(LinkState.LOST if lost_before else LinkState.SCANNING, attempt=self._status.attempt + 1)
+        self._report(self._looking, attempt=self._status.attempt + 1)
         try:
             found = await find(
                 self._radio,
@@ -263,6 +263,10 @@ class Supervisor:
                     log.debug("stopping: %s", error)
             await link.close()
         self._report(LinkState.STOPPED)
+
+    @property
+    def _looking(self) -> LinkState:
+        return LinkState.SCANNING if self._status.lost_since_ns is None else LinkState.LOST
 
     def _emit(self, frame: Frame) -> None:
         self._liveness.take(frame)

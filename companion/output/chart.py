@@ -10,7 +10,7 @@ from math import ceil, floor
 
 from companion.output.canvas import Line, Span, Tint
 
-LABEL_WIDTH = 10
+LABEL_WIDTH = 11
 """Columns left of the plot, for the degrees."""
 
 _DOTS_LEFT = (0x01, 0x02, 0x04, 0x40)  # top to bottom, Unicode's numbering of braille dots
@@ -81,7 +81,7 @@ class _Scale:
             self.dot(0.0) // 4: _Rule("0°", "─"),
         }
         if limit_deg is not None:
-            rules[self.dot(limit_deg) // 4] = _Rule(f"limit {limit_deg:g}°", "╌")
+            rules[self.dot(limit_deg) // 4] = _Rule(f"limit {round(limit_deg, 1):g}°", "╌")
         return rules
 
 
@@ -134,7 +134,8 @@ def _row(codes: Sequence[int], rule: _Rule) -> Line:
 
 def _time_axis(data: ChartData, width: int) -> Line:
     left, right = f"{data.span_s // 60} min ago", "now"
-    room = width - LABEL_WIDTH - 2
-    middle = data.caption if len(data.caption) + len(left) + len(right) + 2 <= room else ""
-    text = f"{left}{middle:^{room - len(left) - len(right)}}{right}"
-    return (Span(" " * (LABEL_WIDTH + 2) + text, Tint.DIM),)
+    room = width - LABEL_WIDTH - 2 - len(left) - len(right)
+    if room < 1:
+        return (Span(f"{right:>{width}}", Tint.DIM),)
+    middle = data.caption if len(data.caption) + 2 <= room else ""
+    return (Span(f"{' ' * (LABEL_WIDTH + 2)}{left}{middle:^{room}}{right}", Tint.DIM),)

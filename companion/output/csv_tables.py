@@ -54,6 +54,8 @@ def rows_of(table: str, session: SessionTables, *, anonymous: bool = False) -> I
     unknown table, ValueError where the samples are asked for and were not given.
     """
     if table == "samples":
+        if session.samples is None:
+            raise ValueError("the table `samples` needs the session's samples")
         return _sample_rows(session.samples)
     makers = {"sessions": _session_rows, "minutes": _minute_rows, "episodes": _episode_rows}
     columns = dictionary.names(table)
@@ -164,9 +166,7 @@ def _start(header: Opened, t_session_ns: int) -> dict[str, object]:
     }
 
 
-def _sample_rows(table: SampleTable | None) -> Iterator[Sequence[str]]:
-    if table is None:
-        raise ValueError("the table `samples` needs the session's samples")
+def _sample_rows(table: SampleTable) -> Iterator[Sequence[str]]:
     for start in range(0, len(table.samples), _SAMPLES_A_BLOCK):
         yield from _sample_block(table, slice(start, start + _SAMPLES_A_BLOCK))
 

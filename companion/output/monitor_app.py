@@ -10,13 +10,11 @@ import asyncio
 import select
 import sys
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import ClassVar
 
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
-from textual.events import Resize
 from textual.geometry import Region
 from textual.strip import Strip
 from textual.widget import Widget
@@ -41,9 +39,16 @@ class Panel(Widget):
         super().__init__(id=panel_id)
         self._painter = painter
         self._lines: list[Line] = []
+        self._snapshot: Snapshot | None = None
+
+    def on_resize(self) -> None:
+        """Paint anew in the new size."""
+        if self._snapshot is not None:
+            self.look(self._snapshot)
 
     def look(self, snapshot: Snapshot) -> None:
         """Show this snapshot."""
+        self._snapshot = snapshot
         width, height = self.size
         if not width or not height:
             return
@@ -98,6 +103,7 @@ class MonitorApp(App[None]):
     #hero { height: 5; margin: 1 1; }
     #angle { width: 2fr; min-width: 28; height: 5; }
     #banner { width: 3fr; height: 5; }
+    #slouch { margin: 0 1 0 0; }
     #history { height: 1fr; margin: 1 1 1 0; }
     #facts { height: 2; }
     """
@@ -137,20 +143,17 @@ class MonitorApp(App[None]):
         """Start looking at the session."""
         self._running_loop = asyncio.get_running_loop()
         self._panels = list(self.query(Panel))
+        self._look()
         self.set_interval(1 / UPDATES_A_SECOND, self._look)
 
-    def on_resize(self, _event: Resize) -> None:
-        """Paint anew in the new size, once it has been laid out."""
-        self.call_after_refresh(partial(self._look, anew=True))
-
-    def _look(self, *, anew: bool = False) -> None:
+    def _look(self) -> None:
         snapshot = self._latest()
         if snapshot.ended or self._ending:
             self.exit()
             return
         if not _terminal_takes_text():
             return
-        if snapshot is not self._shown or anew:
+        if snapshot is not self._shown:
             self._shown = snapshot
             for panel in self._panels:
                 panel.look(snapshot)

@@ -13,7 +13,7 @@ from rich.style import Style
 from textual.renderables.digits import Digits
 
 from companion.output.canvas import Line, Span, Tint
-from companion.output.chart import ChartData, chart
+from companion.output.chart import LABEL_WIDTH, ChartData, chart
 from companion.output.headline import headline
 from companion.output.instants import duration_words, elapsed_text
 from companion.output.snapshot import HISTORY_S, Snapshot
@@ -28,7 +28,6 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("q", "quit"),
 )
 _GAP = "   "
-_BAR_LABEL = 10  # columns left of the slouch bar, as wide as the chart's labels
 _BAR_FIGURE = 8  # columns right of it
 
 
@@ -115,12 +114,12 @@ def _progress(share: float, width: int) -> str:
 
 def slouch(snapshot: Snapshot, width: int) -> list[Line]:
     """The slouch per cent as a bar, with a notch where the limit lies."""
-    room = max(width - _BAR_LABEL - _BAR_FIGURE - 1, 4)
+    room = max(width - LABEL_WIDTH - _BAR_FIGURE - 1, 4)
     filled = 0 if snapshot.slouch_pct is None else round(min(max(snapshot.slouch_pct, 0.0), 100.0) / 100 * room)
     notch = min(max(round(snapshot.limit_pct / 100 * room), 0), room - 1)
     bar = "━" * filled + "╌" * (room - filled)
     tints = (Tint.STRONG if filled > notch else Tint.PLAIN, Tint.DIM)
-    spans = [Span(f"{'slouch':>{_BAR_LABEL}} ", Tint.DIM)]
+    spans = [Span(f"{'slouch':>{LABEL_WIDTH}} ", Tint.DIM)]
     for start, end in ((0, notch), (notch + 1, room)):
         middle = min(max(filled, start), end)
         spans += [Span(bar[start:middle], tints[0]), Span(bar[middle:end], tints[1])]

@@ -57,9 +57,7 @@ class Alerts:
         rows = block.copy()
         state = _snooze(state, rows)
         forward = rows["state"] == State.FORWARD
-        for first, end in runs(
-            np.where(forward, rows["episode"], np.where(rows["episode_step"] != 0, -2, -1))
-        ):
+        for first, end in runs(np.where(forward, rows["episode"], np.where(rows["episode_step"] != 0, -2, -1))):
             if rows["episode_step"][first] == EpisodeStep.BEGAN:
                 state = replace(state, due=0, alerts=0, first_forward_ns=0)
             state = self._cues(state, rows, first, end)

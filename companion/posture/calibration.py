@@ -33,7 +33,7 @@ _FLOOR_DEG = 0.3
 Vector = npt.NDArray[Any]
 
 
-class CalibrationRefused(Exception):  # noqa: N818 - an outcome, not a fault
+class CalibrationRefused(Exception):
     """Why no baseline was taken, in one sentence for the wearer."""
 
 
@@ -158,7 +158,7 @@ class Guide:
             self._refuse(f"the two holds differ by {difference_deg:.1f}°, more than {limit}")
             return
         up = _unit(first + second)
-        forward, ratio = facing(up, np.array([m.up for m in self._bend]), sum(m.rates for m in self._bend))
+        forward, ratio = facing(up, np.array([m.up for m in self._bend]), np.sum([m.rates for m in self._bend], axis=0))
         if ratio < LEAST_AXIS_RATIO:
             self._refuse(f"the bend has no clear axis (ratio {ratio:.1f}, at least {LEAST_AXIS_RATIO:.0f} is needed)")
             return

@@ -100,9 +100,7 @@ class Episodes:
     def _kinds(self, rows: Array) -> Array:
         context, angle, unsure = rows["context"], rows["deviation_deg"], rows["uncertainty_deg"]
         with np.errstate(invalid="ignore"):
-            judged = (
-                (context == Context.STILL) & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
-            )
+            judged = (context == Context.STILL) & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
             over, held = angle - unsure > self.limit_deg, angle > self.release_deg
         return np.select(
             [

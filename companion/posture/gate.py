@@ -49,11 +49,9 @@ class Gate:
         good = block[chosen]
         before = np.concatenate([state.last, good])[:-1]  # one shorter at a session's first sample
         restart, missing = _holes(before, good, np.diff(breaks[chosen], prepend=0))
-        made = _filled(block, sample, chosen, before, restart, missing)
+        made = _filled(block, chosen, before, restart, missing)
         last_break = breaks[chosen[-1]] if len(chosen) else 0
-        return GateState(
-            last=np.concatenate([state.last, good])[-1:], broken=bool(breaks[-1] > last_break)
-        ), made
+        return GateState(last=np.concatenate([state.last, good])[-1:], broken=bool(breaks[-1] > last_break)), made
 
 
 def _plausible(block: Array) -> Array:
@@ -79,11 +77,9 @@ def _of_one_kind(state: GateState, block: Array, passes: Array) -> Array:
     last = state.last[0] if len(state.last) else None
     for place in np.flatnonzero(passes):  # rare: only in a block where the kind changes
         this = block[place]
-        differs = last is not None and gyro[place] != np.isfinite(last["gyr_radps"][0])
-        if differs and this["t_session_ns"] - last["t_session_ns"] <= LONGEST_FILL_NS + this["period_ns"]:
-            kept[place] = False
-        else:
-            last = this
+        if last is not None and gyro[place] != np.isfinite(last["gyr_radps"][0]):
+            kept[place] = this["t_session_ns"] - last["t_session_ns"] > LONGEST_FILL_NS + this["period_ns"]
+        last = this if kept[place] else last
     return kept
 
 
@@ -95,17 +91,13 @@ def _holes(before: Array, good: Array, breaks: Array) -> tuple[Array, Array]:
     restart = np.ones(len(good), dtype=bool)
     restart[first:] = (breaks[first:] > 0) | (hole_ns > LONGEST_FILL_NS + period_ns)
     missing = np.zeros(len(good), dtype=np.int64)
-    missing[first:] = np.where(
-        restart[first:], 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0)
-    )
+    missing[first:] = np.where(restart[first:], 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
     return restart, missing
 
 
-def _filled(
-    block: Array, sample: Array, chosen: Array, before: Array, restart: Array, missing: Array
-) -> Array:
+def _filled(block: Array, chosen: Array, before: Array, restart: Array, missing: Array) -> Array:
     """The elements that go on: ticks, samples that passed, and straight lines over their short holes."""
-    copies = np.where(sample, 0, 1)
+    copies = np.where(block["beat"] == Beat.SAMPLE, 0, 1)
     copies[chosen] = missing + 1
     source = np.repeat(np.arange(len(block)), copies)
     made = block[source]
@@ -119,12 +111,10 @@ def _filled(
 
 
 def _draw_lines(made: Array, good: Array, before: Array, ends: Array, missing: Array) -> None:
-    which = np.flatnonzero(missing)
-    which = np.repeat(which, missing[which])
-    # 1, 2, ... within each hole
-    step = np.arange(len(which)) - np.repeat(
-        np.cumsum(missing[missing > 0]) - missing[missing > 0], missing[missing > 0]
-    )
+    holes = np.flatnonzero(missing)
+    counts = missing[holes]
+    which = np.repeat(holes, counts)
+    step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... within each hole
     place = ends[which] - 1 - missing[which] + step
     a, b = before[which - (len(good) - len(before))], good[which]
     part = (step + 1) / (missing[which] + 1)

@@ -6,8 +6,6 @@ Knows: the stages. Must never know: bytes, devices, clocks, files, screens.
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
 from companion.posture.alerts import Alerts, AlertsState
 from companion.posture.context import ContextStage
 from companion.posture.episodes import Episodes, EpisodesState
@@ -54,7 +52,7 @@ class Parameters:
 
 @dataclass(frozen=True, slots=True)
 class Pipeline:
-    """The stages with their parameters. `samples` work on samples, `rows` on rows; `windows` leads from one to other."""
+    """The stages with their parameters: up to `tilt` they work on samples, from `context` on rows."""
 
     timeline: Timeline
     gate: Gate
@@ -123,12 +121,14 @@ class PipelineState:
     @property
     def episodes(self) -> EpisodesState:
         """Of the slouch under way."""
-        return self._of(EpisodesState)
+        found: EpisodesState = self._of(EpisodesState)
+        return found
 
     @property
     def alerts(self) -> AlertsState:
         """Of what was said."""
-        return self._of(AlertsState)
+        found: AlertsState = self._of(AlertsState)
+        return found
 
     def turned(self) -> "PipelineState":
         """The same for a new calibration: what is in the old frame is forgotten, the filter starts anew."""
@@ -146,6 +146,4 @@ class PipelineState:
         return next(state for state in self.stages if isinstance(state, kind))
 
     def _with(self, new: Any) -> "PipelineState":
-        return replace(
-            self, stages=tuple(new if type(state) is type(new) else state for state in self.stages)
-        )
+        return replace(self, stages=tuple(new if type(state) is type(new) else state for state in self.stages))

@@ -54,7 +54,5 @@ class SlouchStage:
 
     def _uncertainty(self, rows: Array) -> Array:
         assert self.calibration is not None
-        filtered = np.where(
-            rows["gyro"], np.interp(rows["rate_hz"], _RATES_HZ, _GYRO_SIGMA_DEG), ACCEL_SIGMA_DEG
-        )
+        filtered = np.where(rows["gyro"], np.interp(rows["rate_hz"], _RATES_HZ, _GYRO_SIGMA_DEG), ACCEL_SIGMA_DEG)
         return np.sqrt(filtered * filtered + self.calibration.uncertainty_deg**2)

@@ -8,6 +8,7 @@ The clock travels in the same arrays as the samples. An element whose `beat` is 
 """
 
 from enum import IntEnum, IntFlag
+from itertools import pairwise
 from typing import Any, Protocol, TypeAlias, TypeVar
 
 import numpy as np
@@ -146,4 +147,4 @@ def runs(keys: Array) -> list[tuple[int, int]]:
         return []
     cuts = np.flatnonzero(keys[1:] != keys[:-1]) + 1
     edges = [0, *cuts.tolist(), len(keys)]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

@@ -140,8 +140,6 @@ def percentile(histogram: Array, per_cent: float) -> float | None:
         return None
     counted = np.cumsum(histogram)
     rank = per_cent / 100 * (total - 1)
-    low, high = (
-        int(np.searchsorted(counted, place, side="right")) for place in (int(rank), int(np.ceil(rank)))
-    )
+    low, high = (int(np.searchsorted(counted, place, side="right")) for place in (int(rank), int(np.ceil(rank))))
     value = low + (high - low) * (rank - int(rank))
     return float((value - _BINS // 2) * _STEP_DEG)

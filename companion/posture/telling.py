@@ -36,9 +36,7 @@ class TellingState:
     faulted: bool = False
 
 
-def tell(
-    state: TellingState, rows: Array, cause: str, fault_ns: int
-) -> tuple[TellingState, list[tuple[int, Event]]]:
+def tell(state: TellingState, rows: Array, cause: str, fault_ns: int) -> tuple[TellingState, list[tuple[int, Event]]]:
     """The events of `rows`, each with the place of its row; `cause` says why data would be missing now."""
     state, heard = _signal(state, rows, cause, fault_ns)
     told = [(place, event) for place in _noted(rows) for event in _of_row(rows[place])]
@@ -86,9 +84,7 @@ def _of_row(row: Array) -> list[Event]:
             )
         )
     elif row["alert_step"] == AlertStep.DIGEST:
-        told.append(
-            DigestRaised(t_session_ns=t_ns, withheld=int(row["alerts"]), over_ns=int(row["alert_ns"]))
-        )
+        told.append(DigestRaised(t_session_ns=t_ns, withheld=int(row["alerts"]), over_ns=int(row["alert_ns"])))
     return told
 
 

@@ -19,7 +19,7 @@ from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 
 BIAS_SIGMA_INIT_DPS = 2.0
 BIAS_CLIP_DPS = 5.0
-"""With VQF's own 0.5 and 2 a gyroscope that is 4 °/s off and never rests costs 8°; with these 2.4°, and nothing else."""
+"""With VQF's own 0.5 and 2, a gyroscope that is 4 °/s off and never rests costs 8°; with these, 2.4°."""
 
 SETTLE_NS = 1_500_000_000
 """After a start the inclination is not judged for so long: the accelerometer's low-pass has its mean by then."""
@@ -107,12 +107,12 @@ def _without_gyroscope(state: TiltState, piece: Array) -> tuple[TiltState, Array
     memory = state.low_pass if state.low_pass is not None else acc[:1] * (1 - gain)
     smooth, memory = lfilter([gain], [1.0, gain - 1.0], acc, axis=0, zi=memory)
     length = _length(smooth)
-    return replace(state, low_pass=memory), smooth / np.where(length > 0, length, 1.0)[:, None]
+    return replace(state, low_pass=memory), np.asarray(smooth / np.where(length > 0, length, 1.0)[:, None])
 
 
 def _length(vectors: Array) -> Array:
     x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
-    return np.sqrt(x * x + y * y + z * z)
+    return np.asarray(np.sqrt(x * x + y * y + z * z))
 
 
 def best_batch(samples: Array) -> Array:

@@ -60,14 +60,14 @@ class Timeline:
             else:
                 state, made = _place(state, piece[piece["beat"] == Beat.SAMPLE])
                 parts += made
-        made = np.concatenate(parts)
-        return state, made[made["t_session_ns"] <= LONGEST_SESSION_NS]
+        joined = np.concatenate(parts)
+        return state, joined[joined["t_session_ns"] <= LONGEST_SESSION_NS]
 
     def _silent_ticks(self, state: TimelineState, block: Array) -> Array:
         """Which elements are ticks that found nothing arriving: few, in a session that flows."""
         sample = block["beat"] == Beat.SAMPLE
         heard = np.maximum.accumulate(np.where(sample, block["t_host_ns"], state.heard_ns))
-        return ~sample & ((block["beat"] == Beat.END) | (block["t_host_ns"] - heard > self.grace_ns))
+        return np.asarray(~sample & ((block["beat"] == Beat.END) | (block["t_host_ns"] - heard > self.grace_ns)))
 
     def _wait(self, state: TimelineState, ticks: Array) -> Array:
         silence = ticks["t_host_ns"] - state.host_ns
@@ -77,7 +77,7 @@ class Timeline:
         # At the end the newest sample stands for its whole period, as every one before it did.
         made["t_session_ns"] = state.t_ns + np.maximum(waited, np.where(ended, ticks["period_ns"], 0))
         made["beat"], made["number"] = ticks["beat"], -1
-        return made[ended | (waited > 0)]
+        return np.asarray(made[ended | (waited > 0)])
 
 
 def _place(state: TimelineState, samples: Array) -> tuple[TimelineState, list[Array]]:

@@ -5,11 +5,12 @@ execute, and what has not exactly the expected types is refused.
 """
 
 import json
+import math
 from collections.abc import Callable
 from operator import index
 from typing import Any, Final, TypeAlias
 
-from companion.recording.schema import COPY
+from companion.recording.schema import COPY, MAX_TIME_NS
 from firmware_protocol.frames import (
     Advertisement,
     CalibrationSet,
@@ -82,9 +83,29 @@ def _exactly(*kinds: type) -> Check:
 
 _text = _exactly(str)
 _text_or_none = _exactly(str, type(None))
-_integer = _exactly(int)
-_integer_or_none = _exactly(int, type(None))
-_number_or_none = _exactly(float, int, type(None))
+
+
+def _integer(value: Any) -> int:
+    if type(value) is not int or not -(1 << 63) <= value < 1 << 63:
+        raise TypeError("no whole number of 64 bits")
+    return value
+
+
+def _integer_or_none(value: Any) -> int | None:
+    return None if value is None else _integer(value)
+
+
+def _time_ns(value: Any) -> int:
+    if not -MAX_TIME_NS < _integer(value) < MAX_TIME_NS:
+        raise ValueError("no time of any clock")
+    return int(value)
+
+
+def _number_or_none(value: Any) -> float | None:
+    number: float | None = _exactly(float, int, type(None))(value)
+    if number is not None and not math.isfinite(number):
+        raise ValueError("no finite number")
+    return number
 
 
 def _bytes(value: Any) -> bytes:
@@ -105,7 +126,7 @@ def _texts(value: Any) -> tuple[str, ...]:
 
 FIELDS: Final[dict[type, dict[str, Check]]] = {
     Opened: {
-        "t_host_ns": _integer,  # the one absolute time in the file; every row's t_ns counts from it
+        "t_host_ns": _time_ns,  # the one absolute time in the file; every row's t_ns counts from it
         "session_id": _text,
         "driver": _text,
         "device": _text,
@@ -144,7 +165,7 @@ _BY_NUMBER: Final = {number: kind for kind, number in KINDS.items() if kind in F
 def payload_of(frame: Frame) -> bytes:
     """The payload of any frame. Raises TypeError or ValueError where a field is not of its type."""
     if isinstance(frame, Notification | Reading | Written):
-        return bytes(frame.data)
+        return memoryview(frame.data).tobytes()
     fields = FIELDS[type(frame)]
     if not fields:
         return b""
@@ -178,6 +199,6 @@ def frame_of(kind: int, t_host_ns: int, payload: bytes) -> Frame:
     try:
         values = json.loads(payload.decode("ascii"))
         checked = {name: check(values[name]) for name, check in fields.items()}
-    except (ValueError, TypeError, KeyError, AttributeError, RecursionError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError) as error:
         raise RowError(f"a {frame_type.__name__} cannot be read: {error}") from error
     return frame_type(**{"t_host_ns": t_host_ns, **checked})  # type: ignore[no-any-return]

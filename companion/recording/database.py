@@ -28,6 +28,7 @@ from companion.recording.schema import (
 
 BUSY_TIMEOUT_S: Final = 0.5
 SINGLE_FILE_PATIENCE_S: Final = 2.0
+LOCK_PATIENCE_S: Final = 0.5
 
 _INSERT = "INSERT OR IGNORE INTO {} (number, kind, t_ns, source, payload, crc) VALUES (?, ?, ?, ?, ?, ?)"
 # OR IGNORE: a commit that was reported as failed may still have reached the disk; the same row comes again then.
@@ -61,14 +62,11 @@ def is_locked(path: Path) -> bool:
     if is_open_in_this_process(path):
         return True
     try:
-        descriptor = host.hold_lock(beside(path, WAL_SUFFIX))
+        return host.lock_is_held(beside(path, WAL_SUFFIX))
     except FileNotFoundError:
         return False
     except OSError:
         return True
-    if descriptor is not None:
-        os.close(descriptor)
-    return descriptor is None
 
 
 def _identity(path: Path) -> tuple[int, int]:
@@ -85,6 +83,12 @@ def _connect(path: Path) -> sqlite3.Connection:
         isolation_level=None,
         check_same_thread=False,
     )
+
+
+def _make_durable(connection: sqlite3.Connection) -> None:
+    """What is committed has reached the disk, also on macOS, where an ordinary sync only reaches its buffer."""
+    connection.execute("PRAGMA synchronous=FULL")
+    connection.execute("PRAGMA fullfsync=ON")
 
 
 class Database:
@@ -135,8 +139,9 @@ class Database:
             for table in TABLES.values():
                 connection.execute(table)
             connection.execute("COMMIT")
-            connection.execute("PRAGMA journal_mode=WAL")
-            connection.execute("PRAGMA synchronous=FULL")
+            if connection.execute("PRAGMA journal_mode=WAL").fetchone()[0] != "wal":
+                raise sqlite3.OperationalError("its file system cannot be shared with a reader")
+            _make_durable(connection)
             connection.execute("SELECT count(*) FROM frames").fetchone()  # makes the -wal file
             database._take_lock()
         except BaseException:
@@ -190,7 +195,7 @@ class Database:
             raise sqlite3.OperationalError("another file is in its place")
         fresh = _connect(self.path)
         try:
-            fresh.execute("PRAGMA synchronous=FULL")
+            _make_durable(fresh)
             fresh.execute("SELECT count(*) FROM copies").fetchone()
         except BaseException:
             fresh.close()
@@ -235,10 +240,13 @@ class Database:
         _open_in_this_process.discard(self._registered)
 
     def _take_lock(self) -> None:
+        give_up_s = time.monotonic() + LOCK_PATIENCE_S
         try:
-            self._lock = host.hold_lock(beside(self.path, WAL_SUFFIX))
-        except OSError:  # a file system without locks: SQLite's own lock still keeps others from taking over
-            self._lock = None
+            while self._lock is None and time.monotonic() < give_up_s:  # someone may be looking whether it is held
+                self._lock = host.hold_lock(beside(self.path, WAL_SUFFIX))
+                time.sleep(0 if self._lock is not None else 0.01)
+        except OSError:
+            pass  # a file system without locks: SQLite's own lock still keeps others from taking over
 
     def _release_lock(self) -> None:
         if self._lock is not None:

@@ -14,7 +14,7 @@ from companion.errors import NotARecording
 from companion.recording.codec import COPY_OF_CLOSED
 from companion.recording.schema import MAX_PAYLOAD_BYTES, SCHEMA_ROWS, Row
 
-BATCH_ROWS: Final = 5_000
+BATCH_ROWS: Final = 1_000
 BATCH_TIME_CAP_S: Final = 10.0
 _STEPS_BETWEEN_LOOKS: Final = 100_000
 

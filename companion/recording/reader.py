@@ -173,9 +173,7 @@ class Recording:
     def _from_salvage(self, state: Pass, found: Salvaged) -> Iterator[Frame]:
         rows = [row for _, row in sorted(found.frames.items())]
         state.learn_names(rows)
-        yield from state.frames_over_holes(rows)
-        for row in found.restored:
-            state.note_at(row[2], f"frame {row[0]} was damaged and is read from its copy")
+        yield from state.frames_over_holes(rows, found.restored)
         if self._closed_row is None and found.share < 1:
             state.note(round(state.t_ns / max(found.share, 0.01)), "the file is cut short; its end is estimated")
         if found.capped:

@@ -39,8 +39,8 @@ class Salvaged:
 
     frames: dict[int, Row] = field(default_factory=dict)
     """Rows by number."""
-    restored: list[Row] = field(default_factory=list)
-    """Those among `frames` that come from the table `copies`."""
+    restored: set[int] = field(default_factory=set)
+    """Numbers of those among `frames` that come from the table `copies`."""
     share: float = 1.0
     """How much of the file is there: less than 1 where it was cut."""
     capped: bool = False
@@ -64,7 +64,7 @@ def salvage(path: Path, wal: Path | None) -> Salvaged:
     for number, (_, kind, t_ns, source, payload, _) in sorted(copies.items()):
         if number not in found.frames:
             found.frames[number] = seal(number, kind - COPY, t_ns, source, payload)[0]
-            found.restored.append(found.frames[number])
+            found.restored.add(number)
     return found
 
 

@@ -44,6 +44,9 @@ COPY: Final = 64
 Row: TypeAlias = tuple[int, int, int, int | str, bytes, int]
 """number, kind, t_ns, source, payload, crc: as they stand in a table."""
 
+MAX_TIME_NS: Final = 1 << 62
+"""146 years: a time beyond it, on either side, is neither written nor believed, so that no arithmetic overflows."""
+
 _HEAD = struct.Struct("<qqqqI")
 pack_head = _HEAD.pack
 """number, kind, t_ns, number of the source, length of the payload: 36 bytes, little-endian."""

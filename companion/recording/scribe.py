@@ -11,8 +11,8 @@ import struct
 from operator import index
 from typing import Final
 
-from companion.recording.codec import BYTES_KINDS, CLOSED, COPY_OF_OPENED, KINDS, OPENED, payload_of
-from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, Row, seal
+from companion.recording.codec import CLOSED, COPY_OF_OPENED, KINDS, OPENED, payload_of
+from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, MAX_TIME_NS, Row, seal
 from firmware_protocol.frames import Closed, Frame, Notification, Opened, Reading, Written
 
 SPELL_OUT_EVERY_NS: Final = 60_000_000_000
@@ -41,7 +41,7 @@ class Scribe:
         """The row of the next frame, whose number must be larger than the one before. Raises FrameError."""
         try:
             return self._row(index(number), frame)
-        except (struct.error, TypeError, ValueError, KeyError, AttributeError) as error:
+        except (struct.error, TypeError, ValueError, KeyError, AttributeError, OverflowError) as error:
             raise FrameError(f"a {type(frame).__name__} frame cannot be recorded: {error}") from error
 
     def copy_of_opened(self, opened: Row) -> Row:
@@ -57,32 +57,39 @@ class Scribe:
 
     def _row(self, number: int, frame: Frame) -> Row:
         kind = KINDS[type(frame)]
-        if number < self._next or (number == 0) != (kind == OPENED):
+        begins = self._next == 0
+        if number < self._next or not begins == (number == 0) == (kind == OPENED):
             raise ValueError(f"number {number} is out of order")
         payload = payload_of(frame)
         if len(payload) > MAX_PAYLOAD_BYTES:
             raise ValueError(f"it has {len(payload)} bytes")
         if isinstance(frame, Opened):
             self._t_opened_ns = index(frame.t_host_ns)
+        if not -MAX_TIME_NS < index(frame.t_host_ns) < MAX_TIME_NS:
+            raise ValueError(f"{frame.t_host_ns} ns is no time of any clock")
         t_ns = index(frame.t_host_ns) - self._t_opened_ns
-        name = frame.characteristic if isinstance(frame, Notification | Reading | Written) else None
-        assert (name is not None) == (kind in BYTES_KINDS)
-        row, body = seal(number, kind, t_ns, 0 if name is None else self._source(name, t_ns), payload)
-        self._taken(row, body, name)
+        source: int | str = 0
+        if isinstance(frame, Notification | Reading | Written):
+            source = self._source(frame.characteristic, t_ns)
+        row, body = seal(number, kind, t_ns, source, payload)
+        self._taken(row, body)
         return row
 
     def _source(self, name: str, t_ns: int) -> int | str:
+        if not isinstance(name, str):
+            raise TypeError("its characteristic is no text")
         number = self._sources.get(name, len(self._sources) + 1)
         spelled_ns = self._spelled_ns.get(name)
         if spelled_ns is not None and 0 <= t_ns - spelled_ns < SPELL_OUT_EVERY_NS:
             return number
         return f"{number}={name}"
 
-    def _taken(self, row: Row, body: bytes, name: str | None) -> None:
+    def _taken(self, row: Row, body: bytes) -> None:
         """Only a row that could be made changes the state."""
         self._next = row[0] + 1
         self._hash.update(body)
-        if name is not None and isinstance(row[3], str):
+        if isinstance(row[3], str):
+            name = row[3].partition("=")[2]
             if name in self._sources:
                 self._spelled_ns[name] = row[2]
             else:

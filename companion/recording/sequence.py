@@ -5,12 +5,12 @@ Knows: rows and frames. Must never know: SQLite, files.
 
 import hashlib
 import struct
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import Final, TypeAlias
 from zlib import crc32
 
 from companion.recording.codec import BYTES_KINDS, KINDS, RowError, frame_of
-from companion.recording.schema import UNSIGNED, Row, body_if_whole, pack_head, source_number
+from companion.recording.schema import MAX_TIME_NS, UNSIGNED, Row, body_if_whole, pack_head, source_number
 from firmware_protocol.frames import Closed, Frame, Notification
 
 Damage: TypeAlias = tuple[float, float, str]
@@ -27,6 +27,7 @@ class Pass:
         self._damage = damage
         self._names: dict[int | str, str] = {}
         self._hash = hashlib.sha256()
+        self._is_complete = True
         self._detail = ""  # why the latest unreadable row could not be read
         self.next_number = 0
         """The number that is due."""
@@ -61,9 +62,10 @@ class Pass:
                         self._compare(frame, row_t_ns)
                 else:
                     body = pack_head(number, kind, row_t_ns, source, len(payload)) + payload
-                    if crc32(body) != crc & UNSIGNED:
+                    t_host_ns = row_t_ns + t_opened_ns
+                    if crc32(body) != crc & UNSIGNED or not -MAX_TIME_NS < t_host_ns < MAX_TIME_NS:
                         break
-                    frame = Notification(t_host_ns=row_t_ns + t_opened_ns, characteristic=name, data=payload)
+                    frame = Notification(t_host_ns=t_host_ns, characteristic=name, data=payload)
                 frames.append(frame)
                 bodies.append(body)
                 t_ns = row_t_ns
@@ -80,8 +82,10 @@ class Pass:
             if isinstance(row[3], str):
                 self._learn(row[3])
 
-    def frames_over_holes(self, rows: Iterable[Row]) -> Iterator[Frame]:
-        """The frames of rows in rising order of numbers; what is missing between them is noted as damage."""
+    def frames_over_holes(self, rows: Iterable[Row], from_copies: Container[int]) -> Iterator[Frame]:
+        """The frames of rows in rising order of numbers; what is missing between them is noted as damage, and so is
+        what had to be read from its copy.
+        """
         for row in rows:
             if row[0] < self.next_number:
                 continue
@@ -94,12 +98,17 @@ class Pass:
                 self.note_missing(row[0], row[2])
             if isinstance(frame, Closed):
                 self._compare(frame, row[2])
+            if row[0] in from_copies:
+                self._damage.append(
+                    (row[2] / 1e9, row[2] / 1e9, f"frame {row[0]} is damaged and was read from its copy")
+                )
             self._absorb([body])
             self.next_number, self.t_ns = row[0] + 1, row[2]
             yield frame
 
     def note_missing(self, until_number: int, t_until_ns: int) -> None:
         """Frames from the one due up to before `until_number` cannot be read."""
+        self._is_complete = False
         count = until_number - self.next_number
         reason = f"{count} {'frame is' if count == 1 else 'frames are'} damaged or missing"
         self.note(t_until_ns, f"{reason} ({self._detail})" if self._detail else reason)
@@ -108,10 +117,6 @@ class Pass:
     def note(self, t_until_ns: int, reason: str) -> None:
         """Something is not right between the latest good row and `t_until_ns`."""
         self._damage.append((min(self.t_ns, t_until_ns) / 1e9, max(self.t_ns, t_until_ns) / 1e9, reason))
-
-    def note_at(self, t_ns: int, reason: str) -> None:
-        """Something is not right at `t_ns`, and nothing is missing."""
-        self._damage.append((t_ns / 1e9, t_ns / 1e9, reason))
 
     def _body(self, row: Row) -> bytes:
         body = body_if_whole(row)
@@ -122,6 +127,8 @@ class Pass:
     def _frame(self, row: Row) -> Frame:
         _, kind, t_ns, source, payload, _ = row
         t_host_ns = t_ns + self._t_opened_ns
+        if not -MAX_TIME_NS < t_host_ns < MAX_TIME_NS:
+            raise RowError("its time is of no clock")
         if isinstance(source, str):
             source = self._learn(source)
         bytes_frame = BYTES_KINDS.get(kind)
@@ -143,7 +150,5 @@ class Pass:
 
     def _compare(self, closed: Closed, t_ns: int) -> None:
         """The end of a session says what came before it."""
-        if self._damage:
-            return  # then it cannot add up, and the reason is known
-        if closed.hash != self._hash.digest():
+        if self._is_complete and closed.hash != self._hash.digest():
             self._damage.append((0.0, t_ns / 1e9, "the frames do not add up to the checksum of the whole session"))

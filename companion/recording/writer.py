@@ -31,7 +31,8 @@ MAX_WAITING_ROWS: Final = 60 * 200  # 60 s of the fastest sensor
 MAX_WAITING_BYTES: Final = 32 << 20
 
 BULK_ROWS: Final = 5_000
-"""Rows in one transaction where nothing is live."""
+BULK_BYTES: Final = 8 << 20
+"""What makes one transaction where nothing is live: so many rows or bytes, whichever comes first."""
 
 _log = logging.getLogger(__name__)
 
@@ -87,7 +88,7 @@ class RecordingWriter:
             return False
         if taken and number == 0:
             self._begin()
-        elif taken and not self._threaded and len(self._waiting) % BULK_ROWS == 0:
+        elif taken and not self._threaded and self._is_bulk():
             self._commit()
         return taken
 
@@ -122,6 +123,12 @@ class RecordingWriter:
             self._due_s = time.monotonic() + COMMIT_AFTER_S
             self._wake.notify()
         return True
+
+    def _is_bulk(self) -> bool:
+        """Whether it is time for a large transaction; while the disk takes nothing, only now and then."""
+        if self._failures:
+            return len(self._waiting) % 1_000 == 0
+        return len(self._waiting) >= BULK_ROWS or self._waiting_bytes >= BULK_BYTES
 
     def _begin(self) -> None:
         self._commit()

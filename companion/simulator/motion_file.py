@@ -5,6 +5,7 @@ and `forward` (3,). Pure but for `read`, which opens the file it is given. Must 
 recordings.
 """
 
+import struct
 import zipfile
 import zlib
 from collections.abc import Mapping
@@ -25,6 +26,19 @@ BASELINE_S = 2.0
 """Without `up`, the mean acceleration of so many seconds at the beginning is taken for it."""
 
 _ARRAYS = ("acc", "gyr", "sampling_rate", "t_s", "up", "forward")
+_DAMAGE: tuple[type[Exception], ...] = (
+    ValueError,
+    TypeError,
+    KeyError,
+    EOFError,
+    ArithmeticError,
+    MemoryError,
+    RuntimeError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
+"""What reading a damaged archive can raise, besides OSError."""
 _LEAST_BETWEEN_DEG = 5.0
 _PARALLEL_DEG = 30.0  # sensor +z is no use as `forward` where it lies so close to `up`
 _MOST_SAMPLES = 50_000_000  # a week at 80 Hz
@@ -89,7 +103,7 @@ class MotionFile:
         count = (self.t_s[-1] - self.t_s[0]) * self.rate_hz + 1
         if count > _MOST_SAMPLES:
             raise UsageError(f"the motion file spans {self.t_s[-1] - self.t_s[0]:.0f} s, which is too long.")
-        steps = np.arange(int(count)) / self.rate_hz
+        steps = np.arange(int(count + 1e-6)) / self.rate_hz  # a last step that rounding put short is kept
         columns = [np.interp(steps, self.t_s - self.t_s[0], column) for column in motion.T]
         return np.stack(columns, axis=1)
 
@@ -137,14 +151,14 @@ class RecordedBody(Body):
 def read(path: Path | str) -> MotionFile:
     """Read a motion file (this is the one function here that opens files); raises UsageError."""
     try:
-        archive = np.load(Path(path), allow_pickle=False)
-        if not isinstance(archive, np.lib.npyio.NpzFile):
-            raise ValueError("a single array")
-        with archive:
+        with Path(path).open("rb") as file:  # np.load itself would leave a damaged file open
+            archive = np.load(file, allow_pickle=False)
+            if not isinstance(archive, np.lib.npyio.NpzFile):
+                raise ValueError("a single array")
             arrays = {name: archive[name] for name in _ARRAYS if name in archive.files}
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
-    except (ValueError, EOFError, KeyError, MemoryError, zipfile.BadZipFile, zlib.error) as error:
+    except _DAMAGE as error:
         raise UsageError(f"{path} is no motion file.", "It must be an .npz file of plain arrays.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error

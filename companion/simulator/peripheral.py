@@ -4,8 +4,9 @@ Knows: bumble's device and GATT server, the firmware's interface. Must never kno
 it, bleak.
 
 Everything but Device Information needs an encrypted link, and pairing is LE Secure Connections or nothing.
-The firmware's time is the host's, from power-on, `speed` times as fast; nothing is polled: one task sleeps
-until the firmware has something to say, or a host has done something.
+The firmware's time is the host's, `speed` times as fast, and stands still until the first host connects, so that no
+story passes unseen. Nothing is polled: one task sleeps until the firmware has something to say, or a host has done
+something.
 """
 
 import asyncio
@@ -65,15 +66,16 @@ class Peripheral:
         self._cut = cut
         self._speed = speed
         self._story_anew = story_anew
-        self._powered_ns = clock()
+        self._epoch_ns = 0  # the clock's time when the firmware's was 0, once a host has connected
         self._stepped_ns = 0
-        self._story_began_ns: int | None = None
+        self._story_began_ns: int | None = None  # None: time stands still until a host connects
         self._connection: Connection | None = None
         self._out_of_reach = False  # the firmware's time has passed the loss of the link; it is cut next
         self._outbox: deque[Outgoing] = deque()
         self._indicating: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
+        self._stopping = False
         self._characteristics = self._serve()
 
     @property
@@ -84,7 +86,9 @@ class Peripheral:
     @property
     def now_ns(self) -> int:
         """Nanoseconds since power-on, as the firmware counts; never before its last step."""
-        return max(self._stepped_ns, round((self._clock() - self._powered_ns) * self._speed))
+        if self._story_began_ns is None:
+            return self._stepped_ns
+        return max(self._stepped_ns, round((self._clock() - self._epoch_ns) * self._speed))
 
     def story_s(self) -> float:
         """Seconds into the story; 0 until the first host connects."""
@@ -99,10 +103,12 @@ class Peripheral:
 
     async def stop(self) -> None:
         """Stop everything; the link, if there is one, is the caller's to break."""
-        tasks = [*self._indicating, *([self._pacing] if self._pacing else [])]
-        for task in tasks:
+        for task in self._indicating:
             task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
+        self._stopping = True
+        self._wake.set()
+        if self._pacing is not None:  # asked, not cancelled: bumble's commands may swallow a cancellation
+            await self._pacing
         await self.device.stop_advertising()
         await self.device.power_off()
 
@@ -116,12 +122,12 @@ class Peripheral:
         self._connection = connection
         connection.on("disconnection", lambda reason: self._on_disconnection(connection, reason))
         connection.on("connection_att_mtu_update", lambda: self._on_mtu(connection))
-        now_ns = self._step_to_now()
-        if self._story_began_ns is None:
-            self.firmware.begin_story(now_ns)
-            self._story_began_ns = now_ns
         self._out_of_reach = False
-        self.firmware.connected(now_ns, connection.att_mtu)
+        if self._story_began_ns is None:
+            self._story_began_ns = self._stepped_ns
+            self._epoch_ns = self._clock() - round(self._stepped_ns / self._speed)
+            self.firmware.begin_story(self._stepped_ns)
+        self.firmware.connected(self._step_to_now(), connection.att_mtu)
         self._wake.set()
 
     def _on_mtu(self, connection: Connection) -> None:
@@ -139,6 +145,7 @@ class Peripheral:
             task.cancel()
         if self._story_anew and reason in _ORDERLY:
             self._story_began_ns = None
+            self.firmware.begin_story(self._stepped_ns)
         self._wake.set()
 
     def _on_subscription(
@@ -157,7 +164,7 @@ class Peripheral:
     # What the sensor does.
 
     async def _pace(self) -> None:
-        while True:
+        while not self._stopping:
             self._wake.clear()
             self._step_to_now()
             await self._send()
@@ -165,7 +172,8 @@ class Peripheral:
                 await self._be_found()
             elif self._out_of_reach:
                 await self._cut()
-            await self._sleep_until(self.firmware.next_due_ns())
+            if not self._stopping:
+                await self._sleep_until(self.firmware.next_due_ns())
 
     def _step_to_now(self) -> int:
         """Let the firmware live until now, event by event, each on its own time; returns now."""
@@ -220,6 +228,9 @@ class Peripheral:
 
     async def _sleep_until(self, due_ns: int) -> None:
         """Sleep until the firmware's time `due_ns`, or until a host does something."""
+        if self._story_began_ns is None:
+            await self._wake.wait()
+            return
         wait_s = (due_ns - self.now_ns) / 1e9 / self._speed
         timer = asyncio.get_running_loop().call_later(max(0.0, wait_s), self._wake.set)
         try:

@@ -95,10 +95,19 @@ class SimulatedRadio(_HostRadio):
         """Seconds into the story; 0 until the first connection."""
         return self.sensor.story_s()
 
+    @property
+    def address(self) -> str:
+        """The sensor's address."""
+        return self._options.address
+
+    def cut_link(self) -> None:
+        """Lose the link now, as if the sensor had gone out of range for a moment."""
+        self._controller.cut()
+
     async def _build(self) -> Central:
         air = new_air()
         self.sensor = await self._stack.enter_async_context(sensor_on_air(self._firmware, air, self._options))
-        controller = VirtualController("host", link=air)
+        controller = self._controller = VirtualController("host", link=air)
         self._stack.callback(controller.leave)
         return await _started(Central(controller, controller, clock=self._clock, log=self._hci_log), self._stack)
 

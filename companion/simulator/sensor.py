@@ -57,6 +57,7 @@ class Firmware:
         self._subscribed: set[str] = set()
         self._connected = False
         self._mtu = USUAL_MTU
+        self._cut_ns = 0  # since when packets are cut to this MTU
         self._now_ns = 0
         self._story_ns = 0  # when the story began
         self._runs = self._boots = 0
@@ -66,9 +67,10 @@ class Firmware:
     # What a host and the link do.
 
     def connected(self, now_ns: int, mtu: int = USUAL_MTU) -> None:
-        """A host has connected; `mtu` is the ATT_MTU agreed on."""
-        self.advance(now_ns)
-        self._connected, self._mtu = True, mtu
+        """A host has connected, or agreed on another ATT_MTU; packets are cut to `mtu` from now on."""
+        if not self._connected:
+            self.advance(now_ns)  # up to here nobody listened
+        self._connected, self._mtu, self._cut_ns = True, mtu, now_ns
 
     def disconnected(self, now_ns: int) -> None:
         """The link is gone. What was due but not fetched by `advance` never left."""
@@ -126,7 +128,8 @@ class Firmware:
         """When `advance` or `link_allowed` will next have something to tell."""
         due = [self._status_due_ns, self._reboot_due_ns(), *self._link_edges_ns()]
         if self._run is not None:
-            due.append(int(self._run.taken_ns(self._packed + self._each(self._run) - 1)))
+            full_ns = int(self._run.taken_ns(self._packed + self._each(self._run) - 1))
+            due.append(max(full_ns, self._now_ns + 1))  # a shorter packet than before may be full already
         return min(t_ns for t_ns in due if t_ns > self._now_ns)
 
     def link_allowed(self, now_ns: int) -> bool:
@@ -179,7 +182,8 @@ class Firmware:
             return []
         each = self._each(self._run)
         count = (self._taken(self._run, now_ns) - self._packed) // each
-        due_ns = self._run.taken_ns(self._packed + each * np.arange(1, count + 1) - 1)
+        full_ns = self._run.taken_ns(self._packed + each * np.arange(1, count + 1) - 1)
+        due_ns = np.maximum(full_ns, self._cut_ns)
         return self._send(self._run, each, due_ns)
 
     def _send(self, run: Run, each: int, due_ns: Ints) -> list[Outgoing]:

@@ -16,7 +16,7 @@ from bumble.transport.common import TransportSink, TransportSource
 from firmware_protocol.posture_v1 import packets as p
 
 SENSOR_ADDRESS = "F4:12:3D:5A:70:01"  # static random: its two highest bits are set
-ADVERTISING_INTERVAL_MS = 100.0
+ADVERTISING_INTERVAL_MS = 50.0
 SHORT_NAME = "Posture"
 
 _Ad = core.AdvertisingData

@@ -135,6 +135,7 @@ class Host:
             except ScriptRefused as error:
                 raise UsageError(str(error)) from error
             connect_ns = self._reachable_ns(self._now_ns) + _RETURN_NS + int(self._chance.integers(200 * _MS))
+        self.firmware.advance(max(self._now_ns, self._end_ns))  # it samples on, and nobody hears of it
 
     def _connected(self) -> _Stream:
         self.firmware.connected(self._now_ns, USUAL_MTU)

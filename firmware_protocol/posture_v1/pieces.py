@@ -5,16 +5,18 @@ Pure. Knows: scales and periods. Must never know: what was lost, or why these sa
 
 import math
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from firmware_protocol.posture_v1.packets import Layout
 from firmware_protocol.posture_v1.track import Track, ns_of
 from firmware_protocol.samples import SAMPLES, STANDARD_GRAVITY_MPS2
 
 FULL_SCALE = 32768
+_AT_ONCE = 256  # packets: what is written stays in the cache from one field to the next
+_Numbers: TypeAlias = Sequence[int] | NDArray[Any]
 
 
 class Scale(NamedTuple):
@@ -37,10 +39,10 @@ class Piece(NamedTuple):
 
     scale: Scale
     raw: NDArray[np.int16]  # (P, N, 3) or (P, N, 6)
-    first: ArrayLike  # (P,) index of the packets' first samples
-    ticks: ArrayLike  # (P,) device time of the packets' first samples, 1/1024 s
-    t_host_ns: ArrayLike  # (P,)
-    flags: ArrayLike  # (P,) SampleFlag
+    first: _Numbers  # (P,) index of the packets' first samples
+    ticks: _Numbers  # (P,) device time of the packets' first samples, 1/1024 s
+    t_host_ns: _Numbers  # (P,)
+    flags: _Numbers  # (P,) SampleFlag
     skipped: int = 0  # raw[:, 0] is the packets' sample of this number
 
 
@@ -50,21 +52,23 @@ def assemble(pieces: Sequence[Piece]) -> NDArray[Any]:
     filled = 0
     for piece in pieces:
         packets, count, _ = piece.raw.shape
-        _fill(samples[filled : filled + packets * count].reshape(packets, count), piece)
+        block = samples[filled : filled + packets * count].reshape(packets, count)
+        for first in range(0, packets, _AT_ONCE):
+            _fill(block[first : first + _AT_ONCE], piece, slice(first, first + _AT_ONCE))
         filled += packets * count
     return samples
 
 
-def _fill(block: NDArray[Any], piece: Piece) -> None:
-    number = np.arange(piece.skipped, piece.skipped + piece.raw.shape[1])
-    first_ns = ns_of(np.asarray(piece.ticks, dtype=np.int64))
-    block["t_device_ns"] = first_ns[:, None] + number * piece.scale.period_ns
-    block["t_host_ns"] = np.asarray(piece.t_host_ns, dtype=np.int64)[:, None]
-    block["index"] = np.asarray(piece.first, dtype=np.int64)[:, None] + number
-    block["segment"] = piece.scale.segment
-    block["flags"] = np.asarray(piece.flags)[:, None]
-    np.multiply(piece.raw[..., :3], piece.scale.acc_mps2, out=block["acc_mps2"])
-    if piece.raw.shape[2] == Layout.ACC_GYR.axes:
-        np.multiply(piece.raw[..., 3:], piece.scale.gyr_radps, out=block["gyr_radps"])
+def _fill(block: NDArray[Any], piece: Piece, rows: slice) -> None:
+    scale, raw = piece.scale, piece.raw[rows]
+    number = np.arange(piece.skipped, piece.skipped + raw.shape[1])
+    block["t_device_ns"] = ns_of(np.asarray(piece.ticks[rows], dtype=np.int64))[:, None] + number * scale.period_ns
+    block["t_host_ns"] = np.asarray(piece.t_host_ns[rows], dtype=np.int64)[:, None]
+    block["index"] = np.asarray(piece.first[rows], dtype=np.int64)[:, None] + number
+    block["segment"] = scale.segment
+    block["flags"] = np.asarray(piece.flags[rows], dtype=np.uint32)[:, None]
+    np.multiply(raw[..., :3], scale.acc_mps2, out=block["acc_mps2"])
+    if raw.shape[2] == Layout.ACC_GYR.axes:
+        np.multiply(raw[..., 3:], scale.gyr_radps, out=block["gyr_radps"])
     else:
         block["gyr_radps"] = np.nan

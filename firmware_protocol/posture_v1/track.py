@@ -144,7 +144,8 @@ class Track:
         deviation = self._deviation(time_1024, anchor.ticks, expected)
         timely = self._timely(deviation, delta, anchor.slack_ticks)
         by_host = self._host_agrees(delta, t_host_ns)
-        believed = abs(delta) <= ALONE_S * self.rate_hz or by_host or (backfilled and delta < 0)
+        near = abs(delta) <= ALONE_S * self.rate_hz
+        believed = near or by_host or (backfilled and self._is_past(delta, t_host_ns))
         return Place(
             anchor.index + delta,
             anchor.ticks + (expected + deviation) // self.rate_hz,
@@ -174,10 +175,15 @@ class Track:
         length_ns = delta * self.period_ns
         return abs(t_host_ns - self.anchor.t_host_ns - length_ns) * 50 <= abs(length_ns) + 50 * HOST_SLACK_NS
 
+    def _is_past(self, delta: int, t_host_ns: int) -> bool:
+        """Whether a sample `delta` from the anchor has been taken by now: what a buffer holds may be of any age."""
+        return delta * self.period_ns * 50 <= (t_host_ns - self.anchor.t_host_ns) * 51 + 50 * HOST_SLACK_NS
+
     def accept(self, first: int, end: int, backfilled: bool) -> Arrival:
         """The samples [first, end) have come: which of them are new, and what that does to the counts."""
-        if self._joining and not backfilled:
+        if self._joining and not backfilled:  # a packet may have been begun before the stream was joined
             self._begin_at(min(first, self.next_index))
+        self._joining = False
         late = self.missing.take(first, min(end, self.next_index)) if first < self.next_index else []
         regained = sum(max(0, b - max(a, self.counted_from)) for a, b in late)
         fresh = (max(first, self.next_index), end)
@@ -185,7 +191,6 @@ class Track:
         if fresh[0] < end:
             lost = self._skip_to(fresh[0])
             self.next_index = end
-            self._joining = False
         came = sum(b - a for a, b in late) + max(0, fresh[1] - fresh[0])
         return Arrival(late, fresh, lost - regained, end - first - came)
 

@@ -1,6 +1,7 @@
 """Parsing and the way out: exit codes, few lines, a help that loads nothing heavy."""
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -126,6 +127,24 @@ def test_ctrl_c_ends_with_zero_and_without_words(posture, monkeypatch: pytest.Mo
     monkeypatch.setattr("companion.commands.config.show", stop)
     ran = posture("config", "show")
     assert (ran.code, ran.out, ran.err) == (0, "", "")
+
+
+def test_an_input_that_ends_is_told(posture, monkeypatch: pytest.MonkeyPatch) -> None:
+    def ask(_options: object) -> None:
+        raise EOFError
+
+    monkeypatch.setattr("companion.commands.config.show", ask)
+    ran = posture("config", "show")
+    assert (ran.code, ran.out, ran.err.splitlines()[-1]) == (1, "", "error: the input ended.")
+
+
+def test_a_terminal_without_a_letter_shows_another(data_dir: Path) -> None:
+    code = "import sys; from companion.cli import main; sys.exit(main(['sessions']))"
+    (data_dir / "sessions").mkdir(parents=True)
+    (data_dir / "sessions" / "x.posture").write_text("no recording")
+    environment = {**os.environ, "PYTHONIOENCODING": "ascii"}
+    ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=environment)
+    assert ran.stdout.splitlines()[1].startswith("?")
 
 
 def test_a_bug_shows_its_traceback(posture, monkeypatch: pytest.MonkeyPatch) -> None:

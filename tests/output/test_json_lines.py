@@ -28,13 +28,14 @@ from companion.posture import events as happened
 from companion.posture.rows import CONTEXTS, POSTURE, STATES
 from firmware_protocol.frames import Opened
 
+ANGLES = ("sagittal_deg", "lateral_deg", "slouch_pct", "uncertainty_deg")
 MakeRows = Callable[..., Any]
 
 
 def test_posture_lines(make_rows: MakeRows) -> None:
     known = make_rows(1, first=61, sagittal_deg=3.14, lateral_deg=-0.44, slouch_pct=12.0)
-    unknown = make_rows(1, 62, "no_data", "unknown", math.nan, math.nan, slouch_pct=math.nan, uncertainty_deg=math.nan)
-    near_zero = make_rows(1, 0, "still", "unjudged", -0.04, -0.06, slouch_pct=-0.0, uncertainty_deg=math.inf)
+    unknown = make_rows(1, 62, "no_data", "unknown", **dict.fromkeys(ANGLES, math.nan))
+    near_zero = make_rows(1, 0, state="unjudged", **dict(zip(ANGLES, (-0.04, -0.06, -0.0, math.inf), strict=True)))
     assert posture_lines(np.concatenate([known, unknown, near_zero])) == [
         '{"type":"posture","t_s":12.2,"sagittal_deg":3.1,"lateral_deg":-0.4,"slouch_pct":12.0,'
         '"uncertainty_deg":1.2,"context":"still","state":"in_range"}',
@@ -60,7 +61,7 @@ def test_posture_lines_are_json_and_do_not_depend_on_the_cut(values: list[Any], 
     for row, line in zip(rows, lines, strict=True):
         read = json.loads(line)
         assert (read["context"], read["state"]) == (CONTEXTS[row["context"]], STATES[row["state"]])
-        for name in ("sagittal_deg", "lateral_deg", "slouch_pct", "uncertainty_deg"):
+        for name in ANGLES:
             angle = float(row[name])
             assert read[name] is None if math.isnan(angle) else abs(read[name] - angle) <= 0.0501
 

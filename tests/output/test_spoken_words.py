@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Iterator
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given
@@ -22,7 +22,7 @@ def clock(t_session_ns: int) -> str:
 
 def every_kind(text: str) -> Iterator[Event]:
     """One event of every kind there is, with `text` wherever it takes any."""
-    sample = {int: 2_000_000_000, float: 14.2, str: text}
+    sample: dict[Any, object] = {int: 2_000_000_000, float: 14.2, str: text}
     for kind in get_args(happened.AnyEvent):
         yield kind(**{field.name: sample[field.type] for field in dataclasses.fields(kind)})
 

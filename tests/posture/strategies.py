@@ -24,7 +24,11 @@ def arrivals(draw, packets=40):
         elif what == "repeat":
             index = max(index - count, 0)
         elif what == "segment":
-            segment, index, host_ns = segment + 1, int(rng.integers(0, 5)), host_ns + int(rng.integers(0, 3_000_000_000))
+            segment, index, host_ns = (
+                segment + 1,
+                int(rng.integers(0, 5)),
+                host_ns + int(rng.integers(0, 3_000_000_000)),
+            )
         elif what == "jump":
             index += int(rng.integers(10_000, 2**40))
         elif what == "rate":
@@ -81,7 +85,7 @@ def rows(draw, most=400):
     made["uncertainty_deg"] = rng.choice([0.5, 1.0, 5.0], p=[0.6, 0.3, 0.1], size=count)[held]
     made["sagittal_deg"] = made["deviation_deg"]
     made["silent_ns"] = rng.choice([0, 4_900_000_000, 5_000_000_000, 31_000_000_000], size=count)[held]
-    up = rng.normal(0, 0.3, (count, 3)) + [0, 0, 1]
+    up = rng.normal((0.0, 0.0, 1.0), 0.3, (count, 3))
     made["up"] = np.where(rng.random((count, 1)) < 0.1, np.nan, up)
     made["acc_sd_g"] = rng.choice([0.0, 0.03, 0.06, np.nan], size=count)[held]
     made["stride_sd_g"], made["stride_share"] = rng.random(count) * 0.1, rng.random(count)

@@ -23,28 +23,30 @@ VECTORS = Path(fp.__file__).parent / "posture_v1" / "vectors.json"
 
 
 class Sensor:
-    """Samples at its own rate from device time `t_us` on; `drift` is how much faster than nominal its clock runs.
+    """A sensor whose device clock reads `t_us` at the beginning and runs true, as the host's does.
 
-    The host's clock is true time. Each method that sends returns the frame.
+    It takes samples `rate_error` faster than it says (0.01: 1 %). Each method that sends returns the frame.
     """
 
-    def __init__(self, *, rate_hz: int = 50, layout: int = 2, stream: int = 7, t_us: int = 5_000_000, drift: float = 0):
+    def __init__(
+        self, *, rate_hz: int = 50, layout: int = 2, stream: int = 7, t_us: int = 5_000_000, rate_error: float = 0
+    ):
         self.rate_hz, self.layout, self.stream = rate_hz, layout, stream
-        self.drift = drift
-        self.true_ns = 1_000_000_000
+        self.rate_error = rate_error
+        self.true_ns = 1e9
         self._boot_us = t_us
         self.taken = 0
-        self._t0_ns = self.true_ns
+        self._t0_ns = self.true_ns  # true time of sample 0
         self.ranges = (8, 1000 if layout == Layout.ACC_GYR else 0)
 
     def _device_us(self, true_ns: float) -> int:
-        return int(self._boot_us + (true_ns - 1_000_000_000) * (1 + self.drift) / 1000)
+        return int(self._boot_us + (true_ns - 1e9) / 1000)
 
     def _frame(self, characteristic: str, data: bytes) -> fp.Notification:
         return fp.Notification(t_host_ns=int(self.true_ns) + 30_000_000, characteristic=characteristic, data=data)
 
     def _true_ns_of(self, index: int) -> float:
-        return self._t0_ns + index * 1e9 / self.rate_hz / (1 + self.drift)
+        return self._t0_ns + index * 1e9 / self.rate_hz / (1 + self.rate_error)
 
     def started(self) -> fp.Notification:
         self.stream, self.taken = (self.stream + 1) % 256, 0
@@ -55,7 +57,7 @@ class Sensor:
     def running_since(self, index: int) -> None:
         """It has taken `index` samples before anyone listens."""
         self.taken = index
-        self._t0_ns = self.true_ns - index * 1e9 / self.rate_hz / (1 + self.drift)
+        self._t0_ns = self.true_ns - index * 1e9 / self.rate_hz / (1 + self.rate_error)
 
     def time(self, *, sampling: bool = True) -> fp.Notification:
         force = (self.rate_hz, *self.ranges, self.layout) if sampling else (0, 0, 0, 0)
@@ -95,7 +97,8 @@ def new_sensor() -> type[Sensor]:
 
 @pytest.fixture(scope="session")
 def vectors() -> dict[str, Any]:
-    return json.loads(VECTORS.read_text(encoding="utf-8"))
+    loaded: dict[str, Any] = json.loads(VECTORS.read_text(encoding="utf-8"))
+    return loaded
 
 
 def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:

@@ -1,0 +1,183 @@
+"""`import`: motion from elsewhere, sample for sample, with its baseline from the first sample on."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from companion.posture.mounting import Calibration
+from companion.recording import open_recording
+from firmware_protocol.frames import Closed, Notification
+
+G = 9.80665
+RATE_HZ = 52.0
+
+
+@pytest.fixture
+def motion() -> dict[str, np.ndarray]:
+    """20 s: upright, then 20° forward about the sensor's y axis; up is +x, forward is +z."""
+    chance = np.random.default_rng(7)
+    pitch = np.radians(np.where(np.arange(1040) < 400, 0.0, 20.0))
+    up = np.stack([np.cos(pitch), np.zeros(1040), -np.sin(pitch)], axis=1)
+    return {
+        "acc": G * up + chance.normal(0, 0.02, (1040, 3)),
+        "gyr": chance.normal(0, 0.001, (1040, 3)),
+        "sampling_rate": np.array(RATE_HZ),
+    }
+
+
+def frames_of(file: Path) -> list:
+    return list(open_recording(file).frames())
+
+
+def test_an_npz_file_becomes_a_recording_sample_for_sample(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    out = tmp_path / "m.posture"
+    ran = posture("import", tmp_path / "m.npz", "--out", out)
+    assert (ran.code, ran.out) == (0, f"{out}\n")
+    assert len(ran.err.splitlines()) <= 3
+    assert "1040 samples at 52 Hz" in ran.err
+    recording = open_recording(out)
+    samples = recording.samples()
+    np.testing.assert_array_equal(samples["acc_mps2"], motion["acc"])
+    np.testing.assert_array_equal(samples["gyr_radps"], motion["gyr"])
+    np.testing.assert_array_equal(samples["index"], np.arange(1040))
+    np.testing.assert_allclose(samples["t_device_ns"], np.arange(1040) / RATE_HZ * 1e9, atol=1)
+    header = recording.header
+    assert (header.driver, header.origin, header.rate_hz, header.t_host_ns) == ("imported", "imported", RATE_HZ, 0)
+    calibration = Calibration.from_json(header.calibration_json or "")
+    np.testing.assert_allclose(calibration.up, [1, 0, 0], atol=0.01)
+    np.testing.assert_allclose(calibration.forward, [0, 0, 1], atol=0.01)
+
+
+def test_each_block_arrives_with_its_last_sample_and_the_end_is_a_period_later(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    posture("import", tmp_path / "m.npz", "--out", tmp_path / "m.posture")
+    samples = open_recording(tmp_path / "m.posture").samples()
+    frames = frames_of(tmp_path / "m.posture")
+    arrivals = [frame.t_host_ns for frame in frames if isinstance(frame, Notification)]
+    assert arrivals == sorted(set(samples["t_host_ns"].tolist()))
+    assert (samples["t_host_ns"] - samples["t_device_ns"]).min() == 0
+    assert (samples["t_host_ns"] - samples["t_device_ns"]).max() < 0.5e9
+    assert isinstance(frames[-1], Closed)
+    assert frames[-1].t_host_ns == samples["t_device_ns"][-1] + round(1e9 / RATE_HZ)
+
+
+def test_the_angles_are_those_of_the_motion(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    posture("import", tmp_path / "m.npz", "--out", tmp_path / "m.posture")
+    lines = [json.loads(line) for line in posture("replay", tmp_path / "m.posture", "--speed", "max", "--json").lines]
+    rows = {line["t_s"]: line for line in lines if line["type"] == "posture"}
+    assert rows[6.0]["sagittal_deg"] == pytest.approx(0, abs=1)
+    assert rows[18.0]["sagittal_deg"] == pytest.approx(20, abs=1)
+    assert lines[-1]["duration_s"] == pytest.approx(20, abs=0.2)
+
+
+def csv_of(motion: dict[str, np.ndarray], path: Path, *, t_ms: bool = True, g: bool = True) -> None:
+    seconds = np.arange(len(motion["acc"])) / RATE_HZ
+    acc, gyr = (motion["acc"] / G, np.degrees(motion["gyr"])) if g else (motion["acc"], motion["gyr"])
+    table = np.concatenate([seconds[:, None] * (1000 if t_ms else 1), acc, gyr], axis=1)
+    np.savetxt(path, table, delimiter=",", header="time,X,Y,Z,P,Q,R", comments="", fmt="%.17g")
+
+
+def test_a_csv_file_gives_the_same_session_as_the_motion_file(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    csv_of(motion, tmp_path / "m.csv")
+    posture("import", tmp_path / "m.npz", "--out", tmp_path / "npz.posture")
+    ran = posture(
+        *("import", tmp_path / "m.csv", "--out", tmp_path / "csv.posture"),
+        *("--columns", "t=time,ax=X,ay=Y,az=Z,gx=P,gy=Q,gz=R", "--units", "t=ms,acc=g,gyr=dps"),
+    )
+    assert ran.code == 0
+    assert "1040 samples at 52 Hz" in ran.err
+    assert "'X', 'Y', 'Z' in g" in ran.err
+    one, other = (open_recording(tmp_path / f"{kind}.posture").samples() for kind in ("npz", "csv"))
+    for name in ("acc_mps2", "gyr_radps"):
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-12)
+    np.testing.assert_array_equal(one["index"], other["index"])
+    replays = [
+        posture("replay", tmp_path / f"{kind}.posture", "--speed", "max", "--json").lines[1:-1]
+        for kind in ("npz", "csv")
+    ]
+    assert [json.loads(line).get("sagittal_deg") for line in replays[0]] == [
+        json.loads(line).get("sagittal_deg") for line in replays[1]
+    ]
+
+
+def test_our_own_samples_come_back(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    posture("import", tmp_path / "m.npz", "--out", tmp_path / "m.posture")
+    posture("export", tmp_path / "m.posture", "--tables", "samples", "--out", tmp_path / "out")
+    (table,) = (tmp_path / "out").iterdir()
+    assert posture("import", table, "--out", tmp_path / "again.posture").code == 0
+    again = open_recording(tmp_path / "again.posture").samples()
+    np.testing.assert_allclose(again["acc_mps2"], motion["acc"], atol=6e-6)
+    np.testing.assert_allclose(again["gyr_radps"], motion["gyr"], atol=6e-7)
+
+
+def test_declared_directions_replace_those_of_the_file(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    out = tmp_path / "m.posture"
+    posture("import", tmp_path / "m.npz", "--out", out, "--up", "0,0,2", "--forward", "0,-3,1", "--set", "profile=sofa")
+    calibration = Calibration.from_json(open_recording(out).header.calibration_json or "")
+    assert (calibration.up, calibration.forward, calibration.profile) == ((0, 0, 1), (0, -1, 0), "sofa")
+
+
+def test_a_gap_in_time_is_a_gap_in_the_recording(posture, tmp_path: Path, motion) -> None:
+    seconds = np.arange(1040) / RATE_HZ
+    kept = (seconds < 8) | (seconds > 14)
+    arrays = {**motion, "t_s": seconds}
+    np.savez(tmp_path / "m.npz", **{k: v[kept] if v.ndim else v for k, v in arrays.items()})
+    posture("import", tmp_path / "m.npz", "--out", tmp_path / "m.posture")
+    summary = json.loads(posture("replay", tmp_path / "m.posture", "--speed", "max", "--json").lines[-1])
+    assert summary["duration_s"] == pytest.approx(20, abs=0.4)
+    assert summary["lost_samples"] == int((~kept).sum())
+
+
+WRONG = [
+    ("m.csv", "", "do not explain themselves"),
+    ("m.csv", "--columns ax=X,ay=Y,az=Z --units acc=g", "tells no time"),
+    ("m.csv", "--columns t=time,ax=X,ay=Y,az=Z --units acc=g,t=ms --rate 100", "52 samples a second, not 100"),
+    ("m.csv", "--columns t=time,ax=X,ay=Y,az=Z --units t=ms", "not gravity"),
+    ("m.npz", "--columns ax=X", "are for CSV files"),
+    ("m.npz", "--up 1,0", "not a direction"),
+    ("m.npz", "--up 0,0,0", "no direction"),
+    ("m.npz", "--up 0,0,1 --forward 0,0,2", "cannot be a baseline"),
+    ("none.npz", "", "there is no file"),
+    ("bad.npz", "", "no motion file"),
+    ("empty.npz", "", "acc"),
+    ("m.npz", "--set nosuch=1", "no setting"),
+]
+
+
+@pytest.mark.parametrize("wrong", WRONG, ids=str)
+def test_what_cannot_be_imported_leaves_nothing(posture, tmp_path: Path, motion, wrong: tuple[str, str, str]) -> None:
+    file, words, reason = wrong
+    np.savez(tmp_path / "m.npz", **motion)
+    np.savez(tmp_path / "empty.npz", x=np.zeros(3))
+    (tmp_path / "bad.npz").write_bytes(b"PK\3\4 not really")
+    csv_of(motion, tmp_path / "m.csv")
+    out = tmp_path / "out.posture"
+    ran = posture("import", tmp_path / file, "--out", out, *words.split())
+    assert (ran.code, ran.out) == (1, "")
+    assert reason in ran.err
+    assert len(ran.err.splitlines()) <= 3
+    assert not out.exists()
+
+
+def test_nothing_is_overwritten(posture, tmp_path: Path, motion) -> None:
+    np.savez(tmp_path / "m.npz", **motion)
+    (tmp_path / "out.posture").write_text("mine")
+    assert posture("import", tmp_path / "m.npz", "--out", tmp_path / "out.posture").code == 1
+    assert (tmp_path / "out.posture").read_text() == "mine"
+
+
+def test_a_csv_file_without_time_takes_the_rate(posture, tmp_path: Path, motion) -> None:
+    csv_of(motion, tmp_path / "m.csv", g=False)
+    out = tmp_path / "out.posture"
+    ran = posture("import", tmp_path / "m.csv", "--out", out, "--columns", "ax=X,ay=Y,az=Z", "--rate", "52")
+    assert ran.code == 0
+    samples = open_recording(out).samples()
+    np.testing.assert_array_equal(samples["acc_mps2"], motion["acc"])
+    assert np.isnan(samples["gyr_radps"]).all()

@@ -1,0 +1,172 @@
+"""`simulate`: stories into recordings, with their calibration in place; all of a file or none of it."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from companion.commands.conductor import conducted
+from companion.commands.new_recording import record
+from companion.errors import UsageError
+from companion.posture.mounting import Calibration
+from companion.recording import open_recording
+from firmware_protocol.frames import CalibrationSet, Closed, Opened, Tick
+
+
+def events(ran) -> list[str]:
+    return [line["event"] for line in map(json.loads, ran.lines) if line["type"] == "event"]
+
+
+@pytest.mark.parametrize(
+    ("story", "alerts", "slouches"),
+    [("upright", 0, 0), ("slouch-29s", 0, 1), ("slouch-31s", 1, 1), ("slouch-10min", 5, 1)],
+)
+def test_stories_alert_as_often_as_they_say(posture, tmp_path: Path, story: str, alerts: int, slouches: int) -> None:
+    file = tmp_path / "story.posture"
+    made = posture("simulate", story, "--to", file)
+    assert (made.code, made.out, made.err) == (0, f"{file}\n", "")
+    happened = events(posture("replay", file, "--speed", "max", "--json"))
+    assert (happened.count("AlertRaised"), happened.count("SlouchStarted")) == (alerts, slouches)
+
+
+def test_the_recording_is_private_closed_and_one_file(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    posture("simulate", "upright", "--to", file, "--duration", "20", "--set", "alert.delay=45s")
+    assert [path.name for path in tmp_path.iterdir()] == ["a.posture"]
+    assert file.stat().st_mode & 0o777 == 0o600
+    recording = open_recording(file)
+    frames = list(recording.frames())
+    assert recording.closed
+    assert frames[0] == recording.header
+    assert isinstance(frames[-1], Closed)
+    assert (frames[-1].count, frames[-1].reason) == (len(frames) - 1, "the story ended")
+    assert frames[-1].t_host_ns == pytest.approx(20e9, abs=0.1e9)
+    header = recording.header
+    assert (header.driver, header.device, header.origin, header.rate_hz) == (
+        "posture_v1",
+        "simulated",
+        "simulated",
+        50.0,
+    )
+    assert json.loads(header.settings_json)["alert.delay"] == "45s"
+
+
+def test_the_calibration_of_the_holds_comes_after_the_frame_that_completes_it(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    posture("simulate", "demo", "--to", file, "--duration", "25", "--set", "profile=sofa")
+    frames = list(open_recording(file).frames())
+    placed = [place for place, frame in enumerate(frames) if isinstance(frame, CalibrationSet)]
+    assert len(placed) == 1
+    calibration = frames[placed[0]]
+    assert calibration.t_host_ns == frames[placed[0] - 1].t_host_ns
+    assert 15e9 < calibration.t_host_ns < 21e9
+    made = Calibration.from_json(calibration.calibration_json)
+    assert (made.profile, made.method) == ("sofa", "guided")
+    assert made.taken_utc
+
+
+def test_a_story_whose_calibration_is_given_has_it_from_the_start(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    posture("simulate", "upright", "--to", file, "--duration", "10")
+    recording = open_recording(file)
+    assert recording.header.calibration_json is not None
+    assert not any(isinstance(frame, CalibrationSet) for frame in recording.frames())
+
+
+def test_holds_that_are_not_finished_leave_no_calibration_but_a_warning(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    ran = posture("simulate", "demo", "--to", file, "--duration", "10")
+    assert ran.code == 0
+    assert ran.err.startswith("warning: No baseline was taken: ")
+    assert len(ran.err.splitlines()) == 1
+    assert not any(isinstance(frame, CalibrationSet) for frame in open_recording(file).frames())
+
+
+def test_the_same_seed_makes_the_same_session_and_another_does_not(posture, tmp_path: Path) -> None:
+    def samples(name: str, *more: str) -> np.ndarray:
+        posture("simulate", "upright", "--to", tmp_path / name, "--duration", "5", *more)
+        return open_recording(tmp_path / name).samples()["acc_mps2"]
+
+    first = samples("1.posture", "--seed", "3")
+    np.testing.assert_array_equal(first, samples("2.posture", "--seed", "3"))
+    assert not np.array_equal(first, samples("3.posture", "--seed", "4"))
+
+
+def test_faults_are_in_the_recording(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    ran = posture(
+        "simulate", "upright", "--to", file, "--duration", "60", "--fault", "link@20+20", "--fault", "short@5"
+    )
+    assert ran.code == 0
+    last = json.loads(posture("replay", file, "--speed", "max", "--json").lines[-1])
+    assert (last["outages"], last["malformed"]) == (1, 1)
+    assert last["no_data_s"] > 0
+
+
+WRONG = [
+    "nosuch --to {}/b.posture",
+    "demo:nosuch=1 --to {}/b.posture",
+    "none.npz --to {}/b.posture",
+    "upright --to {}/b.posture --fault nosuch@1",
+    "upright --to {}/b.posture --set alert.delay=1",
+    "upright --to {}/missing/b.posture",
+    "upright --to {}/there.posture",
+    "upright --to {}",
+    "upright --hci nosuch:1",
+]
+
+
+@pytest.mark.parametrize("words", WRONG)
+def test_what_cannot_be_done_leaves_everything_as_it_was(posture, tmp_path: Path, words: str) -> None:
+    (tmp_path / "there.posture").write_text("mine")
+    ran = posture("simulate", *words.format(tmp_path).split())
+    assert (ran.code, ran.out) == (1, "")
+    assert 1 <= len(ran.err.splitlines()) <= 3
+    assert [path.name for path in tmp_path.iterdir()] == ["there.posture"]
+    assert (tmp_path / "there.posture").read_text() == "mine"
+
+
+OPENED = Opened(
+    t_host_ns=0, session_id="s", driver="posture_v1", device="d", utc_ns=0, zone="UTC", software_version="0"
+)
+
+
+@pytest.mark.parametrize("stopped_by", [KeyboardInterrupt(), ZeroDivisionError(), UsageError("no")])
+def test_a_source_that_fails_leaves_nothing_behind(tmp_path: Path, stopped_by: BaseException) -> None:
+    def failing():
+        yield OPENED
+        for second in range(6000):
+            yield Tick(t_host_ns=second)
+        raise stopped_by
+
+    with pytest.raises(type(stopped_by)):
+        record(tmp_path / "a.posture", failing())
+    assert list(tmp_path.iterdir()) == []
+    # the same name is free again, in the same process too
+    assert record(tmp_path / "a.posture", [OPENED, Closed(t_host_ns=9, reason="r", count=0)]) == 2
+
+
+def test_a_source_without_an_end_is_a_mistake_and_leaves_nothing(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="Closed"):
+        record(tmp_path / "a.posture", [OPENED])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_frames_of_a_calibrated_session_pass_unchanged() -> None:
+    calibration_json = Calibration.from_axes([0, 0, 1], [1, 0, 0]).to_json()
+    header = Opened(
+        t_host_ns=0, session_id="s", driver="posture_v1", device="d", utc_ns=0, zone="UTC", software_version="0",
+        calibration_json=calibration_json,
+    )  # fmt: skip
+    frames = [header, Tick(t_host_ns=1), Closed(t_host_ns=9, reason="r", count=0)]
+    refused: list[str] = []
+    assert list(conducted(iter(frames), "desk", refused)) == frames
+    assert refused == []
+
+
+def test_a_session_without_motion_passes_unchanged_and_says_why() -> None:
+    frames = [OPENED, Tick(t_host_ns=1_000_000_000), Closed(t_host_ns=2_000_000_000, reason="r", count=0)]
+    refused: list[str] = []
+    assert list(conducted(iter(frames), "desk", refused)) == frames
+    assert len(refused) == 1
