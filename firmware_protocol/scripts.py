@@ -47,5 +47,5 @@ GattStep: TypeAlias = Read | Write | Subscribe | Await
 Script: TypeAlias = Generator[GattStep, bytes, None]
 
 
-class ScriptRefused(Exception):  # noqa: N818 - said by a driver: an outcome, with a sentence for people
+class ScriptRefused(Exception):
     """The sensor is not one this driver can work with; the message says what is missing."""

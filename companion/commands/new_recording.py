@@ -5,7 +5,6 @@ Knows: frames, the recorder. Must never know: where the frames come from.
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -37,7 +36,7 @@ def record(path: Path, frames: Iterable[Frame]) -> int:
 def _write(writer: "RecordingWriter", frames: Iterable[Frame]) -> int:
     for number, frame in enumerate(frames):
         if isinstance(frame, Closed):
-            writer.close(replace(frame, count=number))
+            writer.close(frame)  # which puts in the count and the hash
             return number + 1
         if not writer.put(number, frame):
             raise UsageError(f"{writer.path} cannot be written: {writer.trouble}.", "Make room, then try again.")

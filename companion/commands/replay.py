@@ -80,7 +80,7 @@ def in_time(
         return
     began_ns, piece = clock(), list[Frame]()
     for frame in frames:
-        due_ns = began_ns + (frame.t_host_ns - t0_ns) / 1
+        due_ns = began_ns + (frame.t_host_ns - t0_ns) / speed
         if due_ns > clock():
             yield piece
             piece = []

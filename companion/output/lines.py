@@ -142,12 +142,18 @@ class LineWriter:
         text = "".join([f"{line}\n" for line in lines])
         if text and not self.broken:
             try:
-                self._stream.write(text.encode("utf-8", "replace"))
-                self._stream.flush()
+                self._write_all(text.encode("utf-8", "replace"))
             except BrokenPipeError:
                 self.broken = True
                 self._let_go()
         return not self.broken
+
+    def _write_all(self, data: bytes) -> None:
+        """A stream without a buffer (PYTHONUNBUFFERED) may take a part only, as when a signal comes between."""
+        rest = memoryview(data)
+        while rest:
+            rest = rest[self._stream.write(rest) or 0 :]
+        self._stream.flush()
 
     def _let_go(self) -> None:
         """Point the stream at nothing, so that Python's own flush at exit has nothing to complain about."""

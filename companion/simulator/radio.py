@@ -25,7 +25,8 @@ __all__ = ["HciLog", "HciPacket", "RemoteRadio", "SensorOptions", "SimulatedRadi
 
 CLEANUP_S = 3.0
 USUAL_NAME = "Posture 1234"
-HOST_SCHEMES = frozenset({"vhci"})  # transports with a host at the other end, which needs a controller from us
+# Transports with a host at the other end, which needs a controller from us; the others lead to a controller.
+HOST_SCHEMES = frozenset({"vhci", "pty", "tcp-server", "unix-server"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,9 +164,10 @@ async def serve(
 ) -> None:
     """Be a sensor on a real or virtual controller until `stop` is set or the transport ends.
 
-    A transport of bumble: `usb:0`, `serial:/dev/ttyACM0`, `hci-socket:0`, `tcp-client:127.0.0.1:9001` are controllers,
-    which the sensor takes for itself; `vhci` gives this computer's own Bluetooth a virtual controller, with the sensor
-    on the same virtual air. The story starts anew when a host connects after an orderly end, not after a lost link.
+    `transport` is as bumble writes it. `usb:0`, `serial:/dev/ttyACM0`, `hci-socket:0`, `tcp-client:127.0.0.1:9001`
+    lead to a controller, which the sensor takes for itself. At the end of `vhci` (this computer's own Bluetooth),
+    `pty`, `tcp-server:` and `unix-server:` there is a host: it gets a virtual controller, with the sensor on the same
+    virtual air. The story starts anew when a host connects after an orderly end, not after a lost link.
     `ready` is called once the sensor can be found. Raises UsageError where the transport cannot be opened.
     """
     options = options or SensorOptions(story_anew=True)

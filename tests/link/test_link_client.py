@@ -168,7 +168,7 @@ async def test_a_script_that_gives_up_is_heard(on_air):
         (Read("0000feed-0000-1000-8000-00805f9b34fb"), "does not offer what its driver needs"),
         (Read(p.MOTION), "refused a request .Read Not Permitted"),
         (Write(p.INFO, b"x"), "refused a request .Write Not Permitted"),
-        (Subscribe(p.INFO), "."),
+        (Subscribe(p.INFO), "refused a request .Request Not Supported"),
     ],
 )
 async def test_a_step_that_the_sensor_does_not_allow_is_an_error(on_air, step, sentence):

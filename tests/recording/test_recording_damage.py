@@ -149,6 +149,26 @@ def test_a_row_that_names_a_source_takes_only_itself(whole: Path, read: Read, nu
     assert [reason for *_, reason in damage] == ["1 frame is damaged or missing"]
 
 
+def test_a_lost_page_takes_the_frames_in_it(whole: Path, read: Read) -> None:
+    """Also the first one, where the opening and the names of the sources stand."""
+    original, _ = read(whole)
+    data = bytearray(whole.read_bytes())
+    frame = original[2]
+    assert isinstance(frame, Notification)
+    page = data.index(frame.data) // PAGE_BYTES * PAGE_BYTES
+    data[page : page + PAGE_BYTES] = bytes(PAGE_BYTES)
+    whole.write_bytes(data)
+    given, damage = read(whole)
+    gone = len(original) - len(given)
+    assert given == [original[0], *original[gone + 1 :]]
+    assert 20 < gone < 45
+    t_s = (original[gone + 1].t_host_ns - original[0].t_host_ns) / 1e9
+    assert damage == [
+        (0.0, 0.0, "frame 0 is damaged and was read from its copy"),
+        (0.0, t_s, f"{gone} frames are damaged or missing"),
+    ]
+
+
 def test_rows_that_do_not_belong_together_are_found(tmp_path: Path, session_of: SessionOf, write: Write) -> None:
     """A whole row, taken from another session under the same number: only the hash of the session tells."""
     frames = session_of(20)
