@@ -46,7 +46,7 @@ test: $(DEV) ## the tests, without those that take more than ten seconds each (A
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' $(ARGS)
 
 test-slow: $(DEV) ## only the tests that take more than ten seconds each
-	@$(BIN)/python -m pytest -n $(WORKERS) -m slow $(ARGS)
+	@$(BIN)/python -m pytest -n $(WORKERS) -m slow -o faulthandler_timeout=1800 $(ARGS)
 
 check: style types test ## what must pass before a change lands: format, lint, types, tests
 

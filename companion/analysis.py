@@ -8,12 +8,12 @@ from typing import Any
 
 import numpy as np
 
-from companion.arrivals import Quality, arrivals_of, ticks_of
+from companion.arrivals import Quality, arrivals_of, end_of
 from companion.posture.calibration import CalibrationRefused, Guide
 from companion.posture.events import Event
 from companion.posture.gate import Gate
 from companion.posture.mounting import Calibration
-from companion.posture.stage import Array, Beat
+from companion.posture.stage import Array
 from companion.posture.summary import SESSION_COLUMNS
 from companion.posture.tilt import Tilt, best_batch
 from companion.posture.timeline import Timeline
@@ -137,7 +137,7 @@ class _Clock:
 
     def end(self) -> Array:
         """The last sample stands for its whole period."""
-        return ticks_of([self.newest_ns], self.t0_ns, Beat.END, self.period_ns)
+        return end_of(self.newest_ns, self.t0_ns, self.period_ns)
 
 
 def _period_ns(times_ns: Array, index: Array) -> int:

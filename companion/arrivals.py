@@ -20,17 +20,42 @@ _LEAST_MINUTES = 15
 """A drift measured over less says nothing: 25 ppm of error after 5 minutes, 2.5 after 15."""
 
 
-def arrivals_of(samples: Array, periods_ns: Array, t0_ns: int, first_number: int) -> Array:
-    """SAMPLES, in order of arrival, as ARRIVALS; samples of one packet share their `t_host_ns`."""
-    made = np.zeros(len(samples), dtype=ARRIVALS)
+def arrivals_of(
+    samples: Array, periods_ns: Array, t0_ns: int, first_number: int, ticks_ns: npt.ArrayLike = ()
+) -> Array:
+    """SAMPLES, in order of arrival, as ARRIVALS, with ticks of the host's clock among them.
+
+    Samples of one packet share their `t_host_ns`; no tick has the time of a packet.
+    """
+    ticks = np.asarray(ticks_ns, dtype=np.int64)
+    made = np.zeros(len(samples) + len(ticks), dtype=ARRIVALS)
+    times_ns = samples["t_host_ns"]
+    # Both are in order: an element's place is its own number and how many of the others come before it.
+    where: Array | slice = slice(None)
+    if len(ticks):
+        where = np.arange(len(samples)) + np.searchsorted(ticks, times_ns)
+        _put_ticks(made, np.arange(len(ticks)) + np.searchsorted(times_ns, ticks), ticks - t0_ns, Beat.TICK)
     for name in ("t_device_ns", "index", "segment", "acc_mps2", "gyr_radps"):
-        made[name] = samples[name]
-    made["t_host_ns"] = samples["t_host_ns"] - t0_ns
-    made["period_ns"] = periods_ns
-    made["behind"] = _behind(samples["t_host_ns"])
-    made["number"] = first_number + np.arange(len(samples))
-    made["clipped"] = (samples["flags"] & SampleFlag.CLIPPED) != 0
+        made[name][where] = samples[name]
+    made["t_host_ns"][where] = times_ns - t0_ns
+    made["period_ns"][where] = periods_ns
+    made["behind"][where] = _behind(times_ns)
+    made["number"][where] = first_number + np.arange(len(samples))
+    made["clipped"][where] = (samples["flags"] & SampleFlag.CLIPPED) != 0
     return made
+
+
+def end_of(t_host_ns: int, t0_ns: int, period_ns: int) -> Array:
+    """The end of a session as ARRIVALS."""
+    made = np.zeros(1, dtype=ARRIVALS)
+    _put_ticks(made, np.zeros(1, dtype=np.int64), np.array([t_host_ns - t0_ns]), Beat.END)
+    made["period_ns"] = period_ns
+    return made
+
+
+def _put_ticks(made: Array, where: Array, times_ns: Array, beat: Beat) -> None:
+    made["t_host_ns"][where], made["beat"][where], made["number"][where] = times_ns, beat, -1
+    made["acc_mps2"][where] = made["gyr_radps"][where] = np.nan
 
 
 def _behind(t_host_ns: Array) -> Array:
@@ -40,21 +65,6 @@ def _behind(t_host_ns: Array) -> Array:
     last = np.flatnonzero(np.append(t_host_ns[1:] != t_host_ns[:-1], True))
     places = np.arange(len(t_host_ns))
     return np.asarray(last[np.searchsorted(last, places)] - places)
-
-
-def ticks_of(t_host_ns: npt.ArrayLike, t0_ns: int, beat: Beat = Beat.TICK, period_ns: int = 0) -> Array:
-    """Ticks of the host's clock as ARRIVALS."""
-    times = np.asarray(t_host_ns, dtype=np.int64)
-    made = np.zeros(len(times), dtype=ARRIVALS)
-    made["t_host_ns"], made["beat"], made["number"], made["period_ns"] = times - t0_ns, beat, -1, period_ns
-    made["acc_mps2"] = made["gyr_radps"] = np.nan
-    return made
-
-
-def in_order(samples: Array, ticks: Array) -> Array:
-    """Both, by arrival; no tick has the time of a packet."""
-    joined = np.concatenate([samples, ticks])
-    return joined[np.argsort(joined["t_host_ns"], kind="stable")] if len(ticks) else joined
 
 
 @dataclass(slots=True)
@@ -80,15 +90,13 @@ class Quality:
     spans: dict[int, _Span] = field(default_factory=dict)
 
     def add(self, arrivals: Array, decoded: Decoded) -> None:
-        """Count what frames held, and the same samples as ARRIVALS (packets whole)."""
+        """Count what frames held, and the same samples as ARRIVALS (packets whole; ticks among them do not count)."""
         self.lost += decoded.lost
         self.duplicates += decoded.duplicates
         self.malformed += len(decoded.malformed)
-        counted = self.samples
-        self.samples += len(arrivals)
-        ends = arrivals["behind"] == 0
-        packets = arrivals[ends]
-        index = np.where(packets["index"] >= 0, packets["index"], counted + np.flatnonzero(ends))
+        self.samples += len(decoded.samples)
+        packets = arrivals[(arrivals["behind"] == 0) & (arrivals["beat"] == Beat.SAMPLE)]
+        index = np.where(packets["index"] >= 0, packets["index"], packets["number"])
         device = np.where(packets["t_device_ns"] >= 0, packets["t_device_ns"], index * packets["period_ns"])
         minutes = packets["t_host_ns"] // _MINUTE_NS
         changed = (np.diff(packets["segment"]) != 0) | (np.diff(minutes) != 0)

@@ -5,7 +5,6 @@ are called, so that `--help` loads no numerical, radio or screen package.
 """
 
 import io
-import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -15,22 +14,9 @@ import typer
 from typer.core import TyperCommand
 
 from companion import __version__, host
-from companion.commands.options import (
-    CalibrateOptions,
-    ConfigOptions,
-    ExportOptions,
-    ImportOptions,
-    MonitorOptions,
-    PairOptions,
-    ReplayOptions,
-    ScanOptions,
-    SessionsOptions,
-    Shared,
-    SimulateOptions,
-    Simulation,
-    Style,
-)
-from companion.commands.words import direction, seconds, split_pair, times_real_time, with_story
+from companion.commands import options
+from companion.commands.ending import flush_stdout, log_to_stderr, silence_stdout, tell
+from companion.commands.words import direction, seconds, shared, simulation, style, times_real_time, with_story
 from companion.errors import CompanionError, UsageError
 
 ABOUT = "A motion sensor on the upper back, a measure of slouching, and an alert when a forward posture persists."
@@ -47,23 +33,19 @@ class Command(TyperCommand):
 
     def invoke(self, ctx: Any) -> Any:
         """Run the command; Ctrl-C, SIGTERM, a closed terminal and a reader that went away end it with 0."""
+        log_to_stderr(bool(ctx.params.get("verbose")))
         try:
             with host.stop_signals(_interrupt):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
             raise typer.Exit(0) from None
         except BrokenPipeError:
-            _silence_stdout()
+            silence_stdout()
             raise typer.Exit(0) from None
 
 
 def _interrupt() -> NoReturn:
     raise KeyboardInterrupt
-
-
-def _silence_stdout() -> None:
-    """Point stdout at nothing, so that the interpreter's last flush meets no closed pipe."""
-    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 app = typer.Typer(
@@ -88,7 +70,7 @@ Fault = Annotated[
     list[str] | None,
     typer.Option(
         metavar="KIND@START[+LENGTH]",
-        help="Something that goes wrong with the simulated sensor, such as link@20+20. Repeatable.",
+        help="What goes wrong in the simulation, such as link@20+20. Repeatable.",
     ),
 ]
 Plain = Annotated[bool, typer.Option("--plain", help="Plain lines instead of a screen.")]
@@ -104,44 +86,6 @@ DataDir = Annotated[
     typer.Option(metavar="DIR", envvar="POSTURE_DATA_DIR", help="Keep everything this program stores here."),
 ]
 Verbose = Annotated[bool, typer.Option("-v", "--verbose", help="Say more on stderr.")]
-
-
-def shared(
-    data_dir: Path | None,
-    verbose: bool,
-    texts: Sequence[str] | None = None,
-    *,
-    profile: str | None = None,
-    mode: str | None = None,
-) -> Shared:
-    """The options every command takes; --profile and --mode are settings too, and count after --set."""
-    _log(verbose)
-    named = [(key, value) for key, value in (("profile", profile), ("mode", mode)) if value is not None]
-    return Shared(data_dir=data_dir, settings=(*(split_pair(text) for text in texts or ()), *named), verbose=verbose)
-
-
-def simulation(story: str | None, device: str | None, faults: Sequence[str] | None) -> Simulation:
-    """The simulated sensor; raises UsageError for its options without `--simulated`."""
-    if story is None and (device is not None or faults):
-        raise UsageError("--device and --fault belong to a simulated sensor.", "Add --simulated [STORY].")
-    return Simulation(story=story, device=device, faults=tuple(faults or ()))
-
-
-def style(plain: bool, as_json: bool) -> Style:
-    """How to print; JSON counts where both are asked for."""
-    return "json" if as_json else "plain" if plain else "auto"
-
-
-def _log(verbose: bool) -> None:
-    """The log goes to stderr where it is asked for; else nowhere, as a screen or few lines may be shown there."""
-    import logging
-
-    handler = logging.StreamHandler() if verbose else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
-    logger = logging.getLogger("companion")
-    logger.handlers[:] = [handler]
-    logger.setLevel(logging.DEBUG if verbose else logging.WARNING)
-    logger.propagate = False
 
 
 # ---- the commands
@@ -175,7 +119,7 @@ def scan(
     from companion.commands import scan as command
 
     command.run(
-        ScanOptions(
+        options.ScanOptions(
             shared=shared(data_dir, verbose),
             simulation=simulation(simulated, device, fault),
             style=style(plain, json),
@@ -200,7 +144,7 @@ def pair(
     from companion.commands import pair as command
 
     command.run(
-        PairOptions(
+        options.PairOptions(
             shared=shared(data_dir, verbose),
             simulation=simulation(simulated, device, fault),
             style=style(plain, False),
@@ -227,7 +171,7 @@ def calibrate(
     from companion.commands import calibrate as command
 
     command.run(
-        CalibrateOptions(
+        options.CalibrateOptions(
             shared=shared(data_dir, verbose, set_, profile=profile),
             simulation=simulation(simulated, device, fault),
             style=style(plain, False),
@@ -257,7 +201,7 @@ def monitor(
     from companion.commands import monitor as command
 
     command.run(
-        MonitorOptions(
+        options.MonitorOptions(
             shared=shared(data_dir, verbose, set_, profile=profile, mode=mode),
             simulation=simulation(simulated, device, fault),
             style=style(plain, json),
@@ -272,12 +216,8 @@ def monitor(
 def replay(
     *,
     file: Annotated[Path, typer.Argument(metavar="FILE", help="A recording: a path, or a name from `sessions`.")],
-    speed: Annotated[
-        float, typer.Option(parser=times_real_time, metavar="N|max", help="How many times real time.")
-    ] = 1.0,
-    settled: Annotated[
-        bool, typer.Option("--settled", help="With late samples in their place, as `export` sees it.")
-    ] = False,
+    speed: Annotated[float, typer.Option(parser=times_real_time, metavar="N|max", help="Times real time.")] = 1.0,
+    settled: Annotated[bool, typer.Option("--settled", help="Late samples in their place, as in `export`.")] = False,
     plain: Plain = False,
     json: Json = False,
     set_: Set = None,
@@ -288,7 +228,7 @@ def replay(
     from companion.commands import replay as command
 
     command.run(
-        ReplayOptions(
+        options.ReplayOptions(
             shared=shared(data_dir, verbose, set_),
             style=style(plain, json),
             file=file,
@@ -305,7 +245,7 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; without it, here.")] = None,
     tables: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Some of sessions,minutes,episodes,samples; not samples by default."),
+        typer.Option(metavar="LIST", help="Some of sessions,minutes,episodes,samples."),
     ] = None,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="No sensor name, no absolute time.")] = False,
     describe: Annotated[bool, typer.Option("--describe", help="Print what each column means.")] = False,
@@ -317,7 +257,7 @@ def export(
     from companion.commands import export as command
 
     command.run(
-        ExportOptions(
+        options.ExportOptions(
             shared=shared(data_dir, verbose, set_),
             files=tuple(files or ()),
             out=out,
@@ -339,7 +279,7 @@ def sessions(
     """List your recordings, newest first."""
     from companion.commands import sessions as command
 
-    command.run(SessionsOptions(shared=shared(data_dir, verbose, set_), as_json=json))
+    command.run(options.SessionsOptions(shared=shared(data_dir, verbose, set_), as_json=json))
 
 
 @app.command(cls=Command, epilog=CARE)
@@ -363,7 +303,7 @@ def simulate(
     from companion.commands import simulate as command
 
     command.run(
-        SimulateOptions(
+        options.SimulateOptions(
             shared=shared(data_dir, verbose, set_),
             story=story,
             to=to,
@@ -382,16 +322,12 @@ def import_(
     out: Annotated[Path, typer.Option(metavar="FILE.posture", help="The recording to write.")],
     rate: Annotated[
         float | None,
-        typer.Option(metavar="HZ", min=1.0, max=1000.0, help="Samples a second, where the file tells no time."),
+        typer.Option(metavar="HZ", min=1.0, max=1000.0, help="Needed where the file tells no time."),
     ] = None,
     columns: Annotated[str, typer.Option(metavar="MAP", help="CSV: t=time,ax=...,ay=...,az=...,gx=...")] = "",
-    units: Annotated[
-        str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps (without it s, m/s², rad/s).")
-    ] = "",
+    units: Annotated[str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps; else s, m/s², rad/s.")] = "",
     up: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Up at the baseline, in the sensor's frame.")] = None,
-    forward: Annotated[
-        str | None, typer.Option(metavar="X,Y,Z", help="Where the wearer faces, in the sensor's frame.")
-    ] = None,
+    forward: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Where the wearer faces, likewise.")] = None,
     set_: Set = None,
     data_dir: DataDir = None,
     verbose: Verbose = False,
@@ -400,7 +336,7 @@ def import_(
     from companion.commands import import_file as command
 
     command.run(
-        ImportOptions(
+        options.ImportOptions(
             shared=shared(data_dir, verbose, set_),
             file=file,
             out=out,
@@ -418,7 +354,7 @@ def config_show(*, json: Json = False, set_: Set = None, data_dir: DataDir = Non
     """List every setting: key, value, and where it comes from."""
     from companion.commands import config as command
 
-    command.show(ConfigOptions(shared=shared(data_dir, verbose, set_), as_json=json))
+    command.show(options.ConfigOptions(shared=shared(data_dir, verbose, set_), as_json=json))
 
 
 @config_app.command("path", cls=Command, epilog=CARE)
@@ -426,13 +362,10 @@ def config_path(json: Json = False, data_dir: DataDir = None, verbose: Verbose =
     """Print where the settings file lies; with --json, the other places too."""
     from companion.commands import config as command
 
-    command.path(ConfigOptions(shared=shared(data_dir, verbose), as_json=json))
+    command.path(options.ConfigOptions(shared=shared(data_dir, verbose), as_json=json))
 
 
 app.add_typer(config_app, name="config")
-
-
-# ---- the way out
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -447,35 +380,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         code = command.main(args=arguments, prog_name="posture", standalone_mode=False)
     except CompanionError as error:
-        return _tell(str(error), error.hint, error.exit_code)
+        return tell(str(error), error.hint, error.exit_code)
     except typer.TyperException as error:
         context = getattr(error, "ctx", None)
         path = context.command_path if context is not None else "posture"
-        return _tell(error.format_message(), f"See `{path} --help`.", CompanionError.exit_code)
+        return tell(error.format_message(), f"See `{path} --help`.", CompanionError.exit_code)
     except typer.Abort:
-        return _tell("the input ended.", "", CompanionError.exit_code)
-    _flush()
+        return tell("the input ended.", "", CompanionError.exit_code)
+    flush_stdout()
     return code if isinstance(code, int) else 0
-
-
-def _flush() -> None:
-    """Write what is still buffered now, where a reader that went away can be borne."""
-    try:
-        sys.stdout.flush()
-    except BrokenPipeError:
-        _silence_stdout()
-
-
-def _tell(message: str, hint: str, code: int) -> int:
-    for line in (f"error: {message}", hint):
-        if line:
-            print(_printable(line), file=sys.stderr)
-    return code
-
-
-def _printable(text: str) -> str:
-    """One line without control characters: a message may quote a file or a sensor that means harm."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 if __name__ == "__main__":

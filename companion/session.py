@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from companion.arrivals import FALLBACK_RATE_HZ, Quality, arrivals_of, in_order, ticks_of
+from companion.arrivals import FALLBACK_RATE_HZ, Quality, arrivals_of, end_of
 from companion.errors import RecordingError, SettingsError
 from companion.posture.events import (
     BatteryLow,
@@ -26,7 +26,7 @@ from companion.posture.events import (
 )
 from companion.posture.mounting import Calibration
 from companion.posture.pipeline import Parameters
-from companion.posture.stage import Array, Beat
+from companion.posture.stage import Array
 from companion.posture.summary import SESSION_COLUMNS
 from companion.settings import Settings, duration_s
 from companion.stream import ANGLES, Report, Stream, parameters_of
@@ -45,7 +45,7 @@ from firmware_protocol.frames import (
     UserMark,
 )
 
-__all__ = ["ANGLES", "Report", "Session", "iso", "labels"]
+__all__ = ["ANGLES", "Report", "Session", "labels"]
 
 BATTERY_WARNINGS_PCT = (20.0, 10.0)
 
@@ -110,10 +110,9 @@ class Session:
         decoded = self._decoder.feed(frames)
         self._stream.decoded(decoded.samples, decoded.batteries, decoded.malformed)
         t0_ns = self.header.t_host_ns
-        arrivals = arrivals_of(decoded.samples, self._periods(decoded), t0_ns, self._quality.samples)
-        self._quality.add(arrivals, decoded)
-        ticks = ticks_of([frame.t_host_ns for frame in frames if isinstance(frame, Tick)], t0_ns)
-        elements = in_order(arrivals, ticks)
+        ticks_ns = [frame.t_host_ns for frame in frames if isinstance(frame, Tick)]
+        elements = arrivals_of(decoded.samples, self._periods(decoded), t0_ns, self._quality.samples, ticks_ns)
+        self._quality.add(elements, decoded)
         for t_ns, percent in self._battery_warnings(decoded):
             split = int(np.searchsorted(elements["t_host_ns"], t_ns - t0_ns, side="right"))
             self._stream.step(elements[:split])
@@ -201,7 +200,7 @@ class Session:
     def _end(self, t_host_ns: int) -> None:
         self._ended = True
         period_ns = self._periods_ns.get(max(self._periods_ns, default=-1), 0)
-        self._stream.step(ticks_of([t_host_ns], self.header.t_host_ns, Beat.END, period_ns))
+        self._stream.step(end_of(t_host_ns, self.header.t_host_ns, period_ns))
 
     def _parameters(self) -> Parameters:
         return parameters_of(self.settings, self.calibration, self._driver.longest_interval_s)
@@ -219,8 +218,8 @@ def labels(header: Opened, settings: Settings, view: str) -> dict[str, Any]:
     return {
         "session_id": header.session_id,
         "view": view,
-        "started_utc": iso(started),
-        "started_local": iso(started.astimezone(_zone(header.zone))),
+        "started_utc": _iso_utc(started),
+        "started_local": started.astimezone(_zone(header.zone)).isoformat(timespec="milliseconds"),
         "tz": header.zone,
         "device": header.device,
         "profile": settings.profile,
@@ -229,8 +228,7 @@ def labels(header: Opened, settings: Settings, view: str) -> dict[str, Any]:
     }
 
 
-def iso(moment: datetime) -> str:
-    """ISO 8601 with milliseconds and offset; UTC as Z."""
+def _iso_utc(moment: datetime) -> str:
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

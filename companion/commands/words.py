@@ -5,7 +5,9 @@ Pure. Raises UsageError with what the word should have been. Must never know: ty
 
 import math
 from collections.abc import Sequence
+from pathlib import Path
 
+from companion.commands.options import Shared, Simulation, Style
 from companion.errors import UsageError
 
 DEFAULT_STORY = "demo"
@@ -70,3 +72,28 @@ def split_pair(text: str) -> tuple[str, str]:
     if not equals or not key.strip():
         raise UsageError(f"--set takes KEY=VALUE, not {text!r}.", "For example: --set alert.delay=60s")
     return key.strip(), value.strip()
+
+
+def shared(
+    data_dir: Path | None,
+    verbose: bool,
+    texts: Sequence[str] | None = None,
+    *,
+    profile: str | None = None,
+    mode: str | None = None,
+) -> Shared:
+    """The options every command takes; --profile and --mode are settings too, and count after --set."""
+    named = [(key, value) for key, value in (("profile", profile), ("mode", mode)) if value is not None]
+    return Shared(data_dir=data_dir, settings=(*(split_pair(text) for text in texts or ()), *named), verbose=verbose)
+
+
+def simulation(story: str | None, device: str | None, faults: Sequence[str] | None) -> Simulation:
+    """The simulated sensor; raises UsageError for its options without `--simulated`."""
+    if story is None and (device is not None or faults):
+        raise UsageError("--device and --fault belong to a simulated sensor.", "Add --simulated [STORY].")
+    return Simulation(story=story, device=device, faults=tuple(faults or ()))
+
+
+def style(plain: bool, as_json: bool) -> Style:
+    """How to print; JSON counts where both are asked for."""
+    return "json" if as_json else "plain" if plain else "auto"

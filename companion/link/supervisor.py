@@ -34,6 +34,7 @@ FIRST_TIMEOUT_S = 30.0
 SCAN_WINDOW_S = 30.0  # a new scan now and then: some systems go deaf in a long one, and bleak remembers what it sees
 STEADY_S = 10.0  # a link that lived this long starts the back-off anew
 STOP_TIMEOUT_S = 5.0
+ASK_TWICE_S = 0.5
 SILENCE_S = 15.0  # or five of the driver's longest intervals
 
 LINK_LOST = "link lost"
@@ -230,11 +231,13 @@ class Supervisor:
     async def _watch(self) -> str:
         """Wait until the link goes, or is up but silent; the cause, in words."""
         assert self._link is not None
+        asked_twice = False
         while True:
-            silent_s = (self._clock() - self._liveness.last_sample_ns()) / 1e9
-            if silent_s >= self._silence_s:
+            left_s = self._silence_s - (self._clock() - self._liveness.last_sample_ns()) / 1e9
+            if left_s <= 0 and asked_twice:
                 return SILENT
-            if await self._link.wait_lost(self._silence_s - silent_s):
+            asked_twice = left_s <= 0  # it may be this program that slept: what waits gets a moment to come in
+            if await self._link.wait_lost(ASK_TWICE_S if asked_twice else left_s):
                 return LINK_LOST
 
     async def _drop(self, cause: str, *, up: bool = True) -> None:

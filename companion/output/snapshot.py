@@ -213,6 +213,7 @@ class SnapshotBuilder:
                 self._shown |= {"silence": "", "fault": False}
             case happened.CalibrationTaken():
                 self._shown["calibrated"] = True
+                self._history.clear()  # the line was of another angle until now
             case happened.Snoozed():
                 self._shown["snoozed_until"] = self._clock(event.until_ns)
             case happened.SnoozeEnded():

@@ -46,12 +46,14 @@ class Gate:
         passes = _of_one_kind(state, block, sample & _plausible(block))
         breaks = np.cumsum(sample & ((block["joint"] & Joint.RESTART) != 0)) + int(state.broken)
         chosen = np.flatnonzero(passes)
-        good = block[chosen]
-        before = np.concatenate([state.last, good])[:-1]  # one shorter at a session's first sample
-        restart, missing = _holes(before, good, np.diff(breaks[chosen], prepend=0))
-        made = _filled(block, chosen, before, restart, missing)
-        last_break = breaks[chosen[-1]] if len(chosen) else 0
-        return GateState(last=np.concatenate([state.last, good])[-1:], broken=bool(breaks[-1] > last_break)), made
+        restart, missing = _holes(state, block, chosen, np.diff(breaks[chosen], prepend=0))
+        made = _passed(block, sample, chosen, restart, missing)
+        if missing.any():
+            _draw_lines(made, state, block[chosen], missing, np.flatnonzero(made["number"] >= 0))
+        if len(chosen):
+            last_break = breaks[chosen[-1]]
+            return GateState(last=block[chosen[-1:]], broken=bool(breaks[-1] > last_break)), made
+        return GateState(last=state.last, broken=bool(breaks[-1] > 0)), made
 
 
 def _plausible(block: Array) -> Array:
@@ -83,43 +85,44 @@ def _of_one_kind(state: GateState, block: Array, passes: Array) -> Array:
     return kept
 
 
-def _holes(before: Array, good: Array, breaks: Array) -> tuple[Array, Array]:
+def _holes(state: GateState, block: Array, chosen: Array, breaks: Array) -> tuple[Array, Array]:
     """For each sample that passed: must filters restart there, and how many samples are missing before it."""
-    first = len(good) - len(before)  # 1 where a session's first sample is among them
-    hole_ns = good["t_session_ns"][first:] - before["t_session_ns"]
-    period_ns = np.maximum(good["period_ns"][first:], 1)
-    restart = np.ones(len(good), dtype=bool)
-    restart[first:] = (breaks[first:] > 0) | (hole_ns > LONGEST_FILL_NS + period_ns)
-    missing = np.zeros(len(good), dtype=np.int64)
-    missing[first:] = np.where(restart[first:], 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
+    t_ns, period_ns = block["t_session_ns"][chosen], np.maximum(block["period_ns"][chosen], 1)
+    hole_ns = np.diff(t_ns, prepend=state.last["t_session_ns"] if len(state.last) else t_ns[:1])
+    restart = (breaks > 0) | (hole_ns > LONGEST_FILL_NS + period_ns)
+    if len(state.last) == 0:
+        restart[:1] = True  # a session's first sample
+    missing = np.where(restart, 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
     return restart, missing
 
 
-def _filled(block: Array, chosen: Array, before: Array, restart: Array, missing: Array) -> Array:
-    """The elements that go on: ticks, samples that passed, and straight lines over their short holes."""
-    copies = np.where(block["beat"] == Beat.SAMPLE, 0, 1)
+def _passed(block: Array, sample: Array, chosen: Array, restart: Array, missing: Array) -> Array:
+    """Ticks, samples that passed, and room before those that have a short hole before them."""
+    copies = np.where(sample, 0, 1)
     copies[chosen] = missing + 1
-    source = np.repeat(np.arange(len(block)), copies)
-    made = block[source]
-    ends = np.cumsum(copies)
+    made = block.copy() if (copies == 1).all() else block[np.repeat(np.arange(len(block)), copies)]
     joint = made["joint"] & ~np.uint8(Joint.RESTART)
-    joint[ends[chosen] - 1] |= np.where(restart, np.uint8(Joint.RESTART), np.uint8(0))
+    places = np.cumsum(copies)[chosen] - 1
+    joint[places] |= np.where(restart, np.uint8(Joint.RESTART), np.uint8(0))
     made["joint"] = joint
     if missing.any():
-        _draw_lines(made, block[chosen], before, ends[chosen], missing)
+        real = made["beat"] != Beat.SAMPLE
+        real[places] = True
+        made["joint"][~real], made["number"][~real] = Joint.FILLED, -1
     return made
 
 
-def _draw_lines(made: Array, good: Array, before: Array, ends: Array, missing: Array) -> None:
+def _draw_lines(made: Array, state: GateState, good: Array, missing: Array, places: Array) -> None:
+    """Fill the room before each sample of `good` (at `places`) with a straight line from the one before it."""
     holes = np.flatnonzero(missing)
     counts = missing[holes]
     which = np.repeat(holes, counts)
     step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... within each hole
-    place = ends[which] - 1 - missing[which] + step
-    a, b = before[which - (len(good) - len(before))], good[which]
+    place = places[which] - counts.repeat(counts) + step
+    before = np.concatenate([state.last, good])
+    a, b = before[which - 1 + len(state.last)], good[which]
     part = (step + 1) / (missing[which] + 1)
     span_ns = b["t_session_ns"] - a["t_session_ns"]
     made["t_session_ns"][place] = a["t_session_ns"] + span_ns * (step + 1) // (missing[which] + 1)
     for name in ("acc_mps2", "gyr_radps"):
         made[name][place] = a[name] + (b[name] - a[name]) * part[:, None]
-    made["joint"][place], made["number"][place] = Joint.FILLED, -1

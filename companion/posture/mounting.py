@@ -13,7 +13,7 @@ from functools import lru_cache
 import numpy as np
 import numpy.typing as npt
 
-from companion.posture.stage import Array, Beat
+from companion.posture.stage import Array
 
 _PARALLEL_DEG = 5.0
 
@@ -123,11 +123,10 @@ class Mounting:
         if self.calibration is None:
             return state, block
         turned = block.copy()
-        sample = block["beat"] == Beat.SAMPLE
         for name in ("acc_mps2", "gyr_radps"):
             vectors = block[name]
             x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
             for row, (rx, ry, rz) in enumerate(self.calibration.rotation.tolist()):
                 # Element by element: a matrix product depends on the length of the block in its last bit.
-                turned[name][:, row] = np.where(sample, rx * x + ry * y + rz * z, vectors[:, row])
+                turned[name][:, row] = rx * x + ry * y + rz * z
         return state, turned

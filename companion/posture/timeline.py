@@ -58,10 +58,11 @@ class Timeline:
             if silent[first]:
                 parts.append(self._wait(state, piece))
             else:
-                state, made = _place(state, piece[piece["beat"] == Beat.SAMPLE])
+                state, made = _place(state, _samples(piece))
                 parts += made
-        joined = np.concatenate(parts)
-        return state, joined[joined["t_session_ns"] <= LONGEST_SESSION_NS]
+        joined = parts[1] if len(parts) == 2 else np.concatenate(parts)  # nearly always there is one part
+        fits = joined["t_session_ns"] <= LONGEST_SESSION_NS
+        return state, joined if fits.all() else joined[fits]
 
     def _silent_ticks(self, state: TimelineState, block: Array) -> Array:
         """Which elements are ticks that found nothing arriving: few, in a session that flows."""
@@ -78,6 +79,11 @@ class Timeline:
         made["t_session_ns"] = state.t_ns + np.maximum(waited, np.where(ended, ticks["period_ns"], 0))
         made["beat"], made["number"] = ticks["beat"], -1
         return np.asarray(made[ended | (waited > 0)])
+
+
+def _samples(piece: Array) -> Array:
+    sample = piece["beat"] == Beat.SAMPLE
+    return piece if sample.all() else np.asarray(piece[sample])
 
 
 def _place(state: TimelineState, samples: Array) -> tuple[TimelineState, list[Array]]:
@@ -103,7 +109,7 @@ def _place_segment(state: TimelineState, samples: Array) -> tuple[TimelineState,
         elapsed = _elapsed(state, samples)
         newest = np.maximum.accumulate(np.concatenate([[-1 if fresh else state.elapsed_ns], elapsed]))
         places = np.flatnonzero(elapsed > newest[:-1])
-        kept, elapsed = samples[places], elapsed[places]
+        kept, elapsed = (samples, elapsed) if len(places) == len(samples) else (samples[places], elapsed[places])
         end = _first_break(state, kept, elapsed, fresh)
         if end:
             parts.append(_timed(state, kept[:end], elapsed[:end], fresh))

@@ -68,6 +68,7 @@ class Recording:
         self._snapshot = snapshot
         self._salvaged: Salvaged | None = None
         self._closed_row: Row | None = None
+        self._is_doubted = False  # SQLite could not read it; a -wal that ends in the middle of a commit is no doubt
         self._tidy = weakref.finalize(self, _remove, snapshot.directory)
         try:
             self.header: Opened = self._look()
@@ -134,6 +135,7 @@ class Recording:
         if self._snapshot.wal is None:
             with suppress(*_DOUBT), reading(self._snapshot.path) as query:
                 return self._look_with(query)
+            self._is_doubted = True
         rows = self._salvage().frames
         self._closed_row = next((row for row in rows.values() if row[1] == CLOSED), None)
         try:
@@ -155,6 +157,7 @@ class Recording:
             no_doubt = yield from self._stream(state)
             if no_doubt:
                 return
+            self._is_doubted = True
         yield from self._from_salvage(state, self._salvage())
 
     def _stream(self, state: Pass) -> Generator[Frame, None, bool]:
@@ -176,6 +179,8 @@ class Recording:
         yield from state.frames_over_holes(rows, found.restored)
         if self._closed_row is None and found.share < 1:
             state.note(round(state.t_ns / max(found.share, 0.01)), "the file is cut short; its end is estimated")
+        elif self._closed_row is None and self._is_doubted:
+            state.note(state.t_ns, "the file is damaged and has no end; frames after this may be missing")
         if found.capped:
             state.note(state.t_ns, "the file is damaged so that reading all of it would take too long")
 

@@ -16,7 +16,7 @@ from bumble.transport.common import TransportSink, TransportSource
 
 from companion.simulator.sensor_device import just_works
 
-_GIVE_UP_S = 2.0
+_GIVE_UP_S = 1.0
 MTU = 247  # what phones and computers ask for; a packet then fits one link-layer payload
 
 

@@ -23,7 +23,7 @@ from companion.simulator.sensor_device import SENSOR_ADDRESS, sensor_device
 
 __all__ = ["HciLog", "HciPacket", "RemoteRadio", "SensorOptions", "SimulatedRadio", "sensor_on_air", "serve"]
 
-CLEANUP_S = 3.0
+CLEANUP_S = 2.0
 USUAL_NAME = "Posture 1234"
 # Transports with a host at the other end, which needs a controller from us; the others lead to a controller.
 HOST_SCHEMES = frozenset({"vhci", "pty", "tcp-server", "unix-server"})
@@ -124,7 +124,7 @@ class RemoteRadio(_HostRadio):
         self._transport = transport
 
     async def _build(self) -> Central:
-        opened = await self._stack.enter_async_context(await _opened(self._transport))
+        opened = await self._stack.enter_async_context(_opened(self._transport))
         return await _started(Central(opened.source, opened.sink, clock=self._clock, log=self._hci_log), self._stack)
 
 
@@ -171,7 +171,7 @@ async def serve(
     `ready` is called once the sensor can be found. Raises UsageError where the transport cannot be opened.
     """
     options = options or SensorOptions(story_anew=True)
-    async with await _opened(transport) as opened, AsyncExitStack() as stack:
+    async with _opened(transport) as opened, AsyncExitStack() as stack:
         if transport.partition(":")[0] in HOST_SCHEMES:
             air = new_air()
             host = VirtualController("host", opened.source, opened.sink, link=air)
@@ -220,14 +220,22 @@ async def _until(stop: asyncio.Event, terminated: asyncio.Future[None]) -> None:
         terminated.exception()  # seen: that the other side is gone is no error of ours
 
 
-async def _opened(transport: str) -> Transport:
+@asynccontextmanager
+async def _opened(transport: str) -> AsyncIterator[Transport]:
     try:
-        return await open_transport(transport)
+        opened = await open_transport(transport)
     except Exception as error:  # whatever a transport raises: there are a dozen kinds, each with its own
         raise UsageError(
             f"The Bluetooth transport {transport!r} cannot be opened: {error}.",
             "Examples: usb:0, serial:/dev/ttyACM0, hci-socket:0, vhci, tcp-client:127.0.0.1:9001.",
         ) from error
+    async with opened:
+        try:
+            yield opened
+        finally:  # a transport that is a server leaves its sockets open when it is closed
+            for left in (getattr(opened, "server", None), getattr(opened.sink, "transport", None)):
+                if left is not None:
+                    left.close()
 
 
 async def _started(central: Central, stack: AsyncExitStack) -> Central:

@@ -42,7 +42,7 @@ class Backends(NamedTuple):
 
 def backends(central: Central) -> Backends:
     """Classes for bleak's `backend=`, all of them on this central."""
-    names = {"central": central}
+    names = {"central": central, "__module__": __name__}
     return Backends(
         type("SimulatedScanner", (_Scanner,), names),
         type("SimulatedClient", (_Client,), names),

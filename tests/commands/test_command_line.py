@@ -10,7 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion import __version__, cli
+from companion import __version__
+from companion.commands.options import MonitorOptions, Shared, Simulation
 from companion.commands.words import seconds, split_pair, times_real_time, with_story
 from companion.errors import CompanionError, DeviceNotFound, NotARecording, UsageError
 
@@ -220,13 +221,13 @@ def test_every_option_of_monitor_arrives(posture, monkeypatch: pytest.MonkeyPatc
     )
     posture(*words.split(), "--data-dir", tmp_path)
     assert seen == [
-        cli.MonitorOptions(
-            shared=cli.Shared(
+        MonitorOptions(
+            shared=Shared(
                 data_dir=tmp_path,
                 settings=(("alert.delay", "60s"), ("mode", "coach"), ("profile", "sofa"), ("mode", "track")),
                 verbose=True,
             ),
-            simulation=cli.Simulation(story="slouch", device="posture_v1", faults=("link@20+20", "no-buffer")),
+            simulation=Simulation(story="slouch", device="posture_v1", faults=("link@20+20", "no-buffer")),
             style="json",
             alias="desk1",
             duration_s=120.0,

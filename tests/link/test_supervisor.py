@@ -65,7 +65,7 @@ async def test_the_frames_tell_the_whole_conversation(on_air):
 
 
 async def test_a_lost_link_comes_back_into_the_same_stream_with_an_exact_count(on_air):
-    rig = await on_air("upright", "link@5+8")
+    rig = await on_air("upright", "link@8+8", speed=10.0)
     async with rig.running():
         await rig.until(lambda: len(rig.of(LinkUp)) == 2)
         await rig.until_story(20)
@@ -80,10 +80,10 @@ async def test_a_lost_link_comes_back_into_the_same_stream_with_an_exact_count(o
 
 
 async def test_a_sensor_that_restarts_is_found_again_in_a_new_stream(on_air):
-    rig = await on_air("upright", "reboot@5")
+    rig = await on_air("upright", "reboot@8", speed=10.0)
     async with rig.running():
         await rig.until(lambda: len(rig.of(LinkUp)) == 2)
-        await rig.until_story(12)
+        await rig.until_story(16)
     decoded = rig.decoded()
     assert len(rig.of(LinkDown)) == 1
     assert len(set(decoded.samples["segment"])) == 2
@@ -91,11 +91,11 @@ async def test_a_sensor_that_restarts_is_found_again_in_a_new_stream(on_air):
 
 
 async def test_a_connected_but_silent_sensor_is_dropped_and_tried_again(on_air):
-    rig = await on_air("upright", "silent@4+36")  # it goes on telling its status meanwhile, every 10 s
+    rig = await on_air("upright", "silent@12+36")  # it goes on telling its status meanwhile, every 10 s
     async with rig.running(silence_s=0.8):
         await rig.until(lambda: len(rig.of(LinkDown)) == 1)
         downs_ns = rig.of(LinkDown)[0].t_host_ns
-        await rig.until_story(45)
+        await rig.until_story(50)
         await rig.until(lambda: rig.frames[-1].t_host_ns > downs_ns and rig.statuses[-1].state is LinkState.STREAMING)
     assert {frame.cause for frame in rig.of(LinkDown)} == {"connected but silent"}
     statuses = [f for f in rig.of(Notification) if f.characteristic == p.STATUS and f.t_host_ns < downs_ns]
@@ -106,8 +106,8 @@ async def test_a_connected_but_silent_sensor_is_dropped_and_tried_again(on_air):
 
 async def test_a_sensor_that_streams_is_left_alone(on_air):
     rig = await on_air()
-    async with rig.running(silence_s=0.3):
-        await rig.until_story(30)
+    async with rig.running(silence_s=0.4):
+        await rig.until_story(32)
     assert rig.of(LinkDown) == []
 
 
@@ -257,7 +257,7 @@ async def test_twenty_losses_leave_no_task_descriptor_or_connection_behind(on_ai
 
 @pytest.mark.parametrize("state", [None, LinkState.SCANNING, *list(LinkState)[1:5]])
 async def test_stopping_is_possible_at_any_moment(on_air, state):
-    rig = await on_air("upright", "link@6+1000")
+    rig = await on_air("upright", "link@10+1000")
     async with rig.running():
         await rig.until(lambda: state is None or (rig.statuses and rig.statuses[-1].state is state))
     assert rig.statuses[-1].state is LinkState.STOPPED
@@ -279,7 +279,7 @@ async def test_cancelling_ends_the_link_in_an_orderly_way_too(on_air):
 
 
 async def test_the_status_tells_since_when_and_why(on_air):
-    rig = await on_air("upright", "link@3+30")
+    rig = await on_air("upright", "link@10+30")
     async with rig.running() as supervisor:
         await rig.until(lambda: supervisor.status.state is LinkState.STREAMING)
         streaming = supervisor.status

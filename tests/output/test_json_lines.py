@@ -173,6 +173,16 @@ def test_damage_line() -> None:
     assert damage_line(10.0, 12.02, "check\x07sum") == line
 
 
+def test_writer_goes_on_after_a_short_write() -> None:
+    class Raw(io.BytesIO):
+        def write(self, data: Any) -> int:
+            return super().write(bytes(data[:3]))
+
+    raw = Raw()
+    LineWriter(raw).put(["abc", "defgh"])
+    assert raw.getvalue() == b"abc\ndefgh\n"
+
+
 def test_writer_ends_each_line_and_flushes() -> None:
     class Stream(io.BytesIO):
         flushed = b""
@@ -197,9 +207,13 @@ sys.stderr.write("ended")
 """
 
 
-def test_a_reader_who_leaves_ends_it_quietly() -> None:
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_reader_who_leaves_ends_it_quietly(unbuffered: str) -> None:
     reads, writes = os.pipe()
-    with subprocess.Popen([sys.executable, "-c", WRITES_FOR_EVER], stdout=writes, stderr=subprocess.PIPE) as process:
+    environment = os.environ | {"PYTHONUNBUFFERED": unbuffered}
+    with subprocess.Popen(
+        [sys.executable, "-c", WRITES_FOR_EVER], stdout=writes, stderr=subprocess.PIPE, env=environment
+    ) as process:
         os.close(writes)
         assert os.read(reads, 10) == b"x" * 10
         os.close(reads)

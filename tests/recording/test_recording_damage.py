@@ -283,6 +283,28 @@ def test_a_cut_wal(cut_off: tuple[Path, list[Frame]], read: Read) -> None:
     assert (again, type(closed)) == (given, Closed)
 
 
+@pytest.mark.parametrize("where", ["the last checksum", "the last page"])
+def test_a_damaged_tail_without_an_end_is_told(cut_off: tuple[Path, list[Frame]], read: Read, where: str) -> None:
+    path, frames = cut_off
+    connection = sqlite3.connect(path)
+    connection.execute("PRAGMA journal_mode=DELETE").fetchone()
+    (crc,) = connection.execute("SELECT crc FROM frames ORDER BY number DESC").fetchone()
+    connection.close()
+    data = bytearray(path.read_bytes())
+    at = data.rindex(crc.to_bytes(4, signed=True))
+    if where == "the last checksum":
+        data[at] ^= 1
+    else:
+        page = at // PAGE_BYTES * PAGE_BYTES
+        data[page : page + PAGE_BYTES] = bytes(PAGE_BYTES)
+    path.write_bytes(data)
+    given, damage = read(path)
+    assert given == frames[: len(given)] != frames
+    assert damage[-1][2] == "the file is damaged and has no end; frames after this may be missing"
+    assert close_cut_off_sessions(path.parent) == []
+    assert path.read_bytes() == data
+
+
 def test_frames_larger_than_a_page(tmp_path: Path, opened: Opened, write: Write, read: Read) -> None:
     chance = random.Random(5)
     frames: list[Frame] = [opened]

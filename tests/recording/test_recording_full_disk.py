@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from companion.errors import UsageError
 from companion.recording import RecordingWriter, open_recording, writer
 from firmware_protocol.frames import Closed, Frame
 
@@ -25,6 +26,15 @@ def small_disk(tmp_path: Path) -> Iterator[Path]:
         pytest.skip("no small file system can be mounted here")
     yield where
     subprocess.run(["umount", "-l", where], check=True)
+
+
+def fill_up(filler: Path) -> None:
+    with filler.open("wb", buffering=0) as file:
+        try:
+            while file.write(bytes(4096)):
+                pass
+        except OSError:
+            pass
 
 
 def wait_for(condition: Callable[[], bool]) -> None:
@@ -67,23 +77,22 @@ def test_a_full_disk_loses_nothing_once_there_is_room(
     frames = session_of(120)
     filler = small_disk / "filler"
 
-    def fill(_: RecordingWriter) -> None:
-        with filler.open("wb", buffering=0) as file:
-            try:
-                while file.write(bytes(4096)):
-                    pass
-            except OSError:
-                pass
-
     def make_room() -> None:
         filler.unlink()
         subprocess.run(["mount", "-o", "remount,size=4m", small_disk], check=True)
 
-    told = record_over_trouble(small_disk / "a.posture", frames, fill, make_room)
+    told = record_over_trouble(small_disk / "a.posture", frames, lambda _: fill_up(filler), make_room)
     assert told == ["database or disk is full"]
     with open_recording(small_disk / "a.posture") as recording:
         assert list(recording.frames())[:-1] == frames
         assert (recording.damage, recording.closed) == ([], True)
+
+
+def test_nothing_begins_on_a_full_disk(small_disk: Path) -> None:
+    fill_up(small_disk / "filler")
+    with pytest.raises(UsageError, match=r"cannot be made: .*full"):
+        RecordingWriter.create(small_disk / "a.posture")
+    assert [path.name for path in small_disk.iterdir()] == ["filler"]
 
 
 def test_sqlite_out_of_pages_loses_nothing_once_there_are_more(
