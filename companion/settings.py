@@ -135,6 +135,10 @@ class Settings(_Strict):
         """Every key with dots and its value as text, in the order of the documentation."""
         return {key: _text(key, value) for key, value in _leaves(self._tree())}
 
+    def shown(self) -> dict[str, str]:
+        """Like `flat`, with what "auto" comes to: for people and programs that read it."""
+        return self.flat() | {"slouch.limit_deg": f"{self.limit_deg:g}"}
+
     def to_json(self) -> str:
         """The settings as one JSON object of keys with dots; `from_json` reads it back."""
         return json.dumps(self.flat(), ensure_ascii=False)

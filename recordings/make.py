@@ -12,7 +12,6 @@ import csv
 import io
 import json
 import os
-import sys
 import tempfile
 import tomllib
 from collections.abc import Iterable, Iterator, Mapping
@@ -133,14 +132,23 @@ def decisions(lines: Iterable[str]) -> Iterator[tuple[object, ...]]:
 
 def _posture(*words: object) -> str:
     """What the command line prints, with the built-in settings whatever this computer's are."""
-    for name in [name for name in os.environ if name.startswith("POSTURE_")]:
-        del os.environ[name]
-    with tempfile.TemporaryDirectory() as data, contextlib.redirect_stdout(_Bytes()) as out:
+    with tempfile.TemporaryDirectory() as data, _no_settings(), contextlib.redirect_stdout(_Bytes()) as out:
         code = main([*map(str, words), "--data-dir", data])
-        out.flush()
     if code:
         raise SystemExit(code)
     return out.text()
+
+
+@contextlib.contextmanager
+def _no_settings() -> Iterator[None]:
+    """No setting comes from the environment while this lasts."""
+    hidden = {name: value for name, value in os.environ.items() if name.startswith("POSTURE_")}
+    for name in hidden:
+        del os.environ[name]
+    try:
+        yield
+    finally:
+        os.environ.update(hidden)
 
 
 class _Bytes(io.TextIOWrapper):
@@ -168,4 +176,4 @@ def make() -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(make())
+    make()

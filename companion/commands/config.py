@@ -14,7 +14,7 @@ from companion.commands.settings_file import in_force
 def show(options: ConfigOptions) -> None:
     """Print a table of key, value and source, or one JSON object `{key: {"value": ..., "source": ...}}`."""
     found = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings)
-    rows = [(key, value, str(found.sources[key])) for key, value in found.settings.flat().items()]
+    rows = [(key, value, str(found.sources[key])) for key, value in found.settings.shown().items()]
     if options.as_json:
         tree = {key: {"value": value, "source": source} for key, value, source in rows}
         print(json.dumps(tree, ensure_ascii=False))

@@ -15,10 +15,12 @@ from typing import Any, BinaryIO
 import numpy as np
 import numpy.typing as npt
 
+from companion.errors import SettingsError
 from companion.output.instants import utc_text
 from companion.output.text import LONGEST_SENTENCE, json_text, printable
 from companion.posture.events import Event
 from companion.posture.rows import CONTEXTS, STATES
+from companion.settings import Settings
 from firmware_protocol.frames import Opened
 
 _NS_PER_S = 1e9
@@ -39,9 +41,17 @@ def session_line(header: Opened, file: str | os.PathLike[str] | None, rate_hz: f
         rate_hz=_number(rate),
         started_utc=json_text(utc_text(header.utc_ns)),
         calibration=_embedded(header.calibration_json),
-        settings=_embedded(header.settings_json),
+        settings=_embedded(_in_force(header.settings_json)),
         software_version=json_text(printable(header.software_version)),
     )
+
+
+def _in_force(settings_json: str) -> str | None:
+    """The settings as they take effect, as JSON; None where they cannot be read."""
+    try:
+        return json.dumps(Settings.from_json(settings_json).shown(), ensure_ascii=False)
+    except SettingsError:
+        return None
 
 
 def posture_lines(rows: npt.NDArray[Any]) -> list[str]:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Final
 
 from companion import host
-from companion.errors import NotARecording, UnsupportedVersion, UsageError
+from companion.errors import NotARecording, UnsupportedVersion
 from companion.recording.database import is_open_in_this_process
 from companion.recording.schema import APPLICATION_ID, MAX_FILE_BYTES, VERSION
 
@@ -16,9 +16,9 @@ _MAGIC: Final = b"SQLite format 3\x00"
 
 
 def require_recording(path: Path) -> None:
-    """Raises UsageError where there is no file, NotARecording or UnsupportedVersion where it is not one of ours."""
+    """Raises NotARecording where there is no file or it is not one of ours, UnsupportedVersion for a newer one."""
     if not path.exists():
-        raise UsageError(f"there is no file {path}.", "`posture sessions` lists your recordings.")
+        raise NotARecording(f"there is no file {path}.", "`posture sessions` lists your recordings.")
     if not host.is_regular_file(path):
         raise NotARecording(f"{path} is no file.")
     if is_open_in_this_process(path):

@@ -46,7 +46,7 @@ class End:
 def open_recording(path: Path | str) -> "Recording":
     """Open a session file, closed, cut off or still being written; what is read is its state at this moment.
 
-    Raises UsageError where there is no such file, NotARecording or UnsupportedVersion where it cannot be used.
+    Raises NotARecording where there is no such file or it cannot be used, UnsupportedVersion for a newer version's.
     """
     path = Path(path)
     require_recording(path)

@@ -56,6 +56,9 @@ class Rig:
             while not reached():
                 await asyncio.sleep(0.005)
 
+    async def until_streaming(self) -> None:
+        await self.until(lambda: bool(self.statuses) and self.statuses[-1].state is LinkState.STREAMING)
+
     async def until_story(self, seconds: float) -> None:
         await self.until(lambda: self.sim.story_s() >= seconds)
 

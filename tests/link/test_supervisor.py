@@ -52,7 +52,8 @@ async def test_every_sample_arrives_once_and_an_orderly_end_loses_none(on_air):
 async def test_the_frames_tell_the_whole_conversation(on_air):
     rig = await on_air()
     async with rig.running():
-        await rig.until_story(2)
+        await rig.until_streaming()
+        await rig.until_story(rig.sim.story_s() + 2)
     assert rig.frames[0] == LinkUp(t_host_ns=rig.frames[0].t_host_ns, address=rig.sim.address, mtu=247)
     assert [reading.characteristic for reading in rig.of(Reading)] == [p.INFO, p.STATUS]
     commands = [p.parse_command(frame.data) for frame in rig.of(Written)]
@@ -141,7 +142,7 @@ async def test_another_sensor_than_the_one_meant_is_not_taken(on_air):
 async def test_the_address_is_enough_whatever_its_case(on_air):
     rig = await on_air()
     async with rig.running(address=rig.sim.address.lower()):
-        await rig.until_story(1)
+        await rig.until_streaming()
     assert len(rig.of(LinkUp)) == 1
 
 
@@ -189,7 +190,7 @@ async def test_keys_lost_in_mid_session_are_tried_for_ever_and_mended_by_pairing
         await asyncio.sleep(0)
 
     async with rig.running(sleep=sleep, backoff=Backoff(lambda: 0.0)):
-        await rig.until_story(1)
+        await rig.until_streaming()
         rig.sim.sensor.forget_bonds()
         rig.sim.cut_link()
         await rig.until(lambda: len(waits) == 5)
@@ -203,7 +204,7 @@ async def test_keys_lost_in_mid_session_are_tried_for_ever_and_mended_by_pairing
 async def test_keys_lost_before_the_first_connection_are_an_error(on_air):
     rig = await on_air()
     async with rig.running():
-        await rig.until_story(1)
+        await rig.until_streaming()
     rig.sim.sensor.forget_bonds()
     with pytest.raises(PairingRefused):
         await rig.supervisor().run(asyncio.Event())
@@ -214,7 +215,7 @@ async def test_a_sensor_that_another_program_left_connected_is_taken_over(on_air
     rig = await on_air()
     supervisor = rig.supervisor()
     killed = asyncio.create_task(supervisor.run(asyncio.Event()))
-    await rig.until_story(1)
+    await rig.until_streaming()
     supervisor._link._client.disconnect = _nothing  # the end of a process that had no time for it
     killed.cancel()
     await asyncio.wait({killed})
@@ -237,7 +238,7 @@ def descriptors() -> int:
 async def test_twenty_losses_leave_no_task_descriptor_or_connection_behind(on_air):
     rig = await on_air(speed=5.0)
     async with rig.running() as supervisor:
-        await rig.until_story(1)
+        await rig.until_streaming()
         before = len(asyncio.all_tasks()), descriptors()
         for cycle in range(20):
             rig.sim.cut_link()
@@ -270,7 +271,7 @@ async def test_stopping_is_possible_at_any_moment(on_air, state):
 async def test_cancelling_ends_the_link_in_an_orderly_way_too(on_air):
     rig = await on_air()
     task = asyncio.create_task(rig.supervisor().run(asyncio.Event()))
-    await rig.until_story(1)
+    await rig.until_streaming()
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task

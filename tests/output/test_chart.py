@@ -50,23 +50,33 @@ def test_every_line_fits(values: list[float | None], width: int, height: int, en
     assert lines == [] or len(lines) == height
 
 
-@given(st.lists(st.floats(-20, 40), min_size=60, max_size=60), st.integers(0, 1000))
+def dots(angles_deg: tuple[float, ...], end_s: int) -> set[tuple[int, int]]:
+    """Columns and rows of the dots of 60 s in 30 columns, two seconds to each."""
+    lines = drawn(chart(ChartData(angles_deg, end_s, 60, 12.0, ""), PLOT + 15, 9))
+    return {
+        (2 * at + side, 4 * row + dot)
+        for row, line in enumerate(lines[:-1])
+        for at, char in enumerate(line[PLOT:])
+        for side, bits in enumerate(((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)))
+        for dot, bit in enumerate(bits)
+        if "\u2800" < char <= "\u28ff" and (ord(char) - 0x2800) & bit
+    }
+
+
+# Two angles at the left edge keep the scale as it is; they, what comes in and strokes to both are left out below.
+EDGES = (-20.0, 40.0)
+minutes = st.lists(st.floats(-20, 40), min_size=60, max_size=60)
+
+
+@given(minutes, st.integers(0, 500))
+def test_within_a_column_of_time_nothing_old_changes(values: list[float], half_end_s: int) -> None:
+    before = dots((*EDGES, *values[2:]), 2 * half_end_s)
+    after = dots((*EDGES, *values[3:], 0.0), 2 * half_end_s + 1)
+    assert {dot for dot in before if 4 <= dot[0] <= 28} == {dot for dot in after if 4 <= dot[0] <= 28}
+
+
+@given(minutes, st.integers(0, 1000))
 def test_the_line_moves_to_the_left_and_nothing_else_changes(values: list[float], end_s: int) -> None:
-    """60 s in 30 columns of dots: two seconds later the same picture stands one column of dots further left."""
-
-    def dots(data: ChartData) -> set[tuple[int, int]]:
-        return {
-            (2 * at + side, 4 * row + dot)
-            for row, line in enumerate(drawn(chart(data, PLOT + 15, 9))[:-1])
-            for at, char in enumerate(line[PLOT:])
-            for side, bits in enumerate(((0x01, 0x02, 0x04, 0x40), (0x08, 0x10, 0x20, 0x80)))
-            for dot, bit in enumerate(bits)
-            if "\u2800" < char <= "\u28ff" and (ord(char) - 0x2800) & bit
-        }
-
-    edges = [-20.0, 40.0]  # they keep the scale as it is
-    before = dots(ChartData((*edges, *values[2:]), end_s, 60, 12.0, ""))
-    after = dots(ChartData((*edges, *values[4:], 0.0, 0.0), end_s + 2, 60, 12.0, ""))
-    # The outermost columns hold parts of a second pair, the edges, and strokes to them.
-    kept = {(x - 1, y) for x, y in before if 5 <= x <= 27}
-    assert kept == {(x, y) for x, y in after if 4 <= x <= 26}
+    before = dots((*EDGES, *values[2:]), end_s)
+    after = dots((*EDGES, *values[4:], 0.0, 0.0), end_s + 2)
+    assert {(x - 1, y) for x, y in before if 5 <= x <= 27} == {dot for dot in after if 4 <= dot[0] <= 26}

@@ -7,6 +7,7 @@ from html import unescape
 from typing import Any
 
 import pytest
+from textual.geometry import Region
 from textual.pilot import Pilot
 
 from companion.output.monitor_app import MonitorApp, Panel
@@ -167,7 +168,7 @@ async def test_only_lines_that_differ_are_drawn_again(start: Start, monkeypatch:
         refresh = Panel.refresh
 
         def noticed(self: Panel, *regions: Any, **options: Any) -> Any:
-            redrawn.extend((self.id, region.y) for region in regions)
+            redrawn.extend((self.id, region.y) for region in regions or [Region(y=-1)])
             return refresh(self, *regions, **options)
 
         monkeypatch.setattr(Panel, "refresh", noticed)

@@ -69,6 +69,16 @@ def test_angle(changes: dict[str, Any], lines: list[str]) -> None:
         assert part.strip() in line
 
 
+def test_what_is_not_judged_stands_in_a_frame() -> None:
+    assert text(panels.banner(replace(JUDGED, context="walking"), 20, 5)) == [
+        "╭──────────────────╮",
+        "│  W A L K I N G   │",
+        "│                  │",
+        "│  for 1 min 15 s  │",
+        "╰──────────────────╯",
+    ]
+
+
 def test_slouch_bar() -> None:
     for percent, bar in ((None, "╌╌╌╌┃╌╌╌╌╌"), (-20.0, "╌╌╌╌┃╌╌╌╌╌"), (30.0, "━━━╌┃╌╌╌╌╌"), (250.0, "━━━━┃━━━━━")):
         (line,) = text(panels.slouch(replace(JUDGED, slouch_pct=percent), 30))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.errors import CompanionError, NotARecording, RecordingError, UnsupportedVersion, UsageError
+from companion.errors import CompanionError, NotARecording, RecordingError, UnsupportedVersion
 from companion.recording import close_cut_off_sessions, open_recording
 from companion.recording.schema import APPLICATION_ID, TABLES, VERSION, pack_head
 from firmware_protocol.frames import Frame, LinkDown, Opened
@@ -57,10 +57,10 @@ def no_first_page(path: Path) -> None:
 
 
 STRANGE: dict[str, tuple[Callable[[Path], object], type[CompanionError], str]] = {
-    "nothing": (lambda path: None, UsageError, "there is no file"),
+    "nothing": (lambda path: None, NotARecording, "there is no file"),
     "a directory": (lambda path: path.mkdir(), NotARecording, "is no file"),
     "a pipe": (os.mkfifo, NotARecording, "is no file"),
-    "a link to nothing": (lambda path: path.symlink_to("nowhere"), UsageError, "there is no file"),
+    "a link to nothing": (lambda path: path.symlink_to("nowhere"), NotARecording, "there is no file"),
     "an empty file": (lambda path: path.touch(), NotARecording, "no recording of this program"),
     "a text": (text_file, NotARecording, "no recording of this program"),
     "five gigabytes": (sparse, NotARecording, "larger than any recording"),
