@@ -19,7 +19,7 @@ from companion.commands.conductor import Conductor
 from companion.errors import UsageError
 from companion.session import Report, Session
 from firmware_protocol.drivers import Driver
-from firmware_protocol.frames import ClockPair, Frame, Opened, RecorderTrouble, Tick, UserMark
+from firmware_protocol.frames import ClockPair, Closed, Frame, Opened, RecorderTrouble, Tick, UserMark
 from firmware_protocol.scripts import ScriptRefused
 
 if TYPE_CHECKING:
@@ -88,6 +88,8 @@ class Live:
         self._stop: asyncio.Event | None = None
         self._ready = threading.Event()
         self._error: BaseException | None = None
+        self._failure: Exception | None = None
+        self._keeping: set[asyncio.Future[None]] = set()
         self._conductor: Conductor | None = None
         self._pending: list[Frame] = []
         self._flush_due: asyncio.TimerHandle | None = None
@@ -175,18 +177,26 @@ class Live:
         self._sequencer.put(RecorderTrouble(t_host_ns=host.boot_ns(), reason=reason))
 
     async def _close(self) -> None:
+        """End the recording in any case, the session where it still can."""
         closed = self._sequencer.close("ended")
+        if self._failure is None:
+            self._finish(closed)
+        if self._writer is not None:
+            await asyncio.to_thread(self._writer.close, closed)
+            if not self._connected and self._plan.file is not None:
+                self._plan.file.unlink(missing_ok=True)
+        await asyncio.gather(*self._keeping)
+        if self._failure is not None:
+            raise self._failure
+
+    def _finish(self, closed: Closed) -> None:
         self._flush()
-        if self._conductor is not None and not self._conductor.over:
+        if self._conductor is not None:
             self._conductor.finish(closed.t_host_ns)
             self._listener.prompt(self._conductor.prompt, self._conductor.refusal)
         last = self._session.close()
         self.summary = last.summary
         self._listener.report(last)
-        if self._writer is not None:
-            await asyncio.to_thread(self._writer.close, closed)
-            if not self._connected and self._plan.file is not None:
-                self._plan.file.unlink(missing_ok=True)
 
     async def _stay_connected(self, air: Air) -> None:
         from companion.link.supervisor import Supervisor
@@ -248,7 +258,16 @@ class Live:
         """A frame has its number; what arrives within a moment is worked on together."""
         self._pending.append(frame)
         if self._flush_due is None:
-            self._flush_due = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush)
+            self._flush_due = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_when_due)
+
+    def _flush_when_due(self) -> None:
+        """A session that cannot go on must not look as if it did."""
+        try:
+            self._flush()
+        except Exception as error:  # whatever it is, it is told at the end, which is now
+            self._failure = error
+            assert self._stop is not None
+            self._stop.set()
 
     def _flush(self) -> None:
         frames, self._pending = self._pending, []
@@ -268,7 +287,8 @@ class Live:
         if placed is not None:
             self._sequencer.put(placed)
             if self._plan.keep_calibration is not None:
-                asyncio.get_running_loop().run_in_executor(None, self._plan.keep_calibration, placed.calibration_json)
+                keeping = asyncio.to_thread(self._plan.keep_calibration, placed.calibration_json)
+                self._keeping.add(asyncio.ensure_future(keeping))
         if conductor.over:
             self._conductor = None
             if self._plan.until_guided and self._stop is not None:

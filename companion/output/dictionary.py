@@ -47,7 +47,7 @@ def _percentiles(prefix: str, reference: str) -> tuple[Column, ...]:
         Column(
             f"{prefix}_p{percent}_deg",
             "deg",
-            f"Sagittal angle from {reference}: {percent} % of the time was below it.",
+            f"Sagittal angle from {reference}; {percent} % of the still, moving and walking time was below it.",
         )
         for percent in (10, 50, 90, 95, 99)
     )

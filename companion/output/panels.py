@@ -28,6 +28,7 @@ KEYS: tuple[tuple[str, str], ...] = (
     ("q", "quit"),
 )
 _GAP = "   "
+_EARLY_SPANS_S = (60, 120)  # a young session is drawn larger
 _BAR_FIGURE = 8  # columns right of it
 
 
@@ -133,7 +134,8 @@ def history(snapshot: Snapshot, width: int, height: int) -> list[Line]:
     """The last minutes as a line."""
     caption = "degrees from your baseline" if snapshot.calibrated else "degrees from vertical"
     limit_deg = snapshot.limit_deg if snapshot.calibrated else None
-    data = ChartData(snapshot.history_deg, snapshot.history_end_s, HISTORY_S, limit_deg, caption)
+    span_s = next((span for span in _EARLY_SPANS_S if snapshot.t_s <= span), HISTORY_S)
+    data = ChartData(snapshot.history_deg, snapshot.history_end_s, span_s, limit_deg, caption)
     return chart(data, width, height)
 
 

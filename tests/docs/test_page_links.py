@@ -29,7 +29,9 @@ def dead_links(name: str, text: str, root: Path) -> Iterator[str]:
         page = root / name if not path else (root / name).parent / path
         if not page.exists():
             yield f"{name}: {target}: there is no such file"
-        elif wanted and wanted not in {anchor(each) for each in HEADING.findall(FENCE.sub("", page.read_text("utf-8")))}:
+        elif wanted and wanted not in {
+            anchor(each) for each in HEADING.findall(FENCE.sub("", page.read_text("utf-8")))
+        }:
             yield f"{name}: {target}: there is no such heading"
     for path in NAMED.findall(prose):
         if not (root / path).exists():

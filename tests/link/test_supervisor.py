@@ -256,6 +256,34 @@ async def test_twenty_losses_leave_no_task_descriptor_or_connection_behind(on_ai
     assert len(decoded.samples) + decoded.lost == rig.firmware.ledger.taken[0]
 
 
+async def test_every_client_is_used_once_and_disconnected_also_after_a_loss(on_air):
+    """Without it, bleak on Linux delivers everything once more after each reconnect."""
+    rig = await on_air()
+    calls: list[tuple[str, int]] = []
+
+    class Counted(rig.sim.client_backend):
+        async def connect(self, *args, **options):
+            calls.append(("connect", id(self)))
+            kept.append(self)
+            await super().connect(*args, **options)
+
+        async def disconnect(self):
+            calls.append(("disconnect", id(self)))
+            await super().disconnect()
+
+    kept: list[Counted] = []  # so that no id comes twice
+    rig.sim.client_backend = Counted
+    async with rig.running():
+        for cycle in range(3):
+            await rig.until_streaming()
+            rig.sim.cut_link()
+            await rig.until(lambda cycle=cycle: len(rig.of(LinkUp)) == cycle + 2)
+        await rig.until_streaming()
+    assert [call for call, _ in calls] == ["connect", "disconnect"] * 4
+    assert all(one == other for (_, one), (_, other) in zip(calls[::2], calls[1::2], strict=True))
+    assert len(set(kept)) == 4
+
+
 @pytest.mark.parametrize("state", [None, LinkState.SCANNING, *list(LinkState)[1:5]])
 async def test_stopping_is_possible_at_any_moment(on_air, state):
     rig = await on_air("upright", "link@10+1000")

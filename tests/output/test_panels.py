@@ -86,6 +86,12 @@ def test_slouch_bar() -> None:
     assert text(panels.slouch(replace(JUDGED, slouch_pct=-20.4), 30)) == ["     slouch ╌╌╌╌┃╌╌╌╌╌   -20 %"]
 
 
+@pytest.mark.parametrize(("t_s", "minutes"), [(0.0, 1), (60.0, 1), (60.2, 2), (120.0, 2), (120.2, 5), (9e4, 5)])
+def test_a_young_session_is_drawn_larger(t_s: float, minutes: int) -> None:
+    lines = text(panels.history(replace(JUDGED, t_s=t_s), 60, 8))
+    assert f"{minutes} min ago" in lines[-1]
+
+
 def test_facts() -> None:
     full = replace(
         JUDGED,

@@ -283,3 +283,12 @@ def test_real_recordings_are_played(shared_data: Path) -> None:
         assert np.allclose(acc.mean(axis=0), motion.acc_mps2.mean(axis=0), atol=0.02)
         turned = np.cumsum(motion.gyr_radps, axis=0)[1::2] / 100.0
         assert np.abs(np.cumsum(gyr, axis=0) / 50.0 - turned[: len(gyr)]).max() < np.radians(1.5)
+
+
+def test_a_clock_that_is_a_little_slow_loses_no_numbers() -> None:
+    times = np.arange(20_000) / 49.9  # 0.2 % under the nominal 50 Hz
+    times[10_000:] += 0.1  # and one real gap of five samples
+    arrays = {"acc": np.full((20_000, 3), 5.0), "sampling_rate": np.array(50.0), "t_s": times}
+    steps = np.diff(MotionFile.of(arrays).samples()["index"])
+    assert set(steps[:9_999]) == set(steps[10_000:]) == {1}
+    assert steps[9_999] == 6
