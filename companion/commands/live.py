@@ -308,15 +308,15 @@ def in_lines(plan: Plan, style: str) -> str:
     Returns why a guided calibration gave no baseline; empty where it gave one, or none was asked for.
     """
     from companion.commands.listeners import LineListener
+    from companion.output.lines import LineWriter
 
-    listener = LineListener(style, bell=sys.stdout.isatty())
+    listener, writer = LineListener(style, bell=sys.stdout.isatty()), LineWriter(sys.stdout.buffer)
     live = Live(plan, listener)
     with host.stop_signals(live.stop):
         live.start()
         try:
-            while (lines := listener.lines.get()) is not None:
-                sys.stdout.write("\n".join(lines) + "\n")
-                sys.stdout.flush()
+            while (lines := listener.lines.get()) is not None and writer.put(lines):
+                pass
         finally:  # also where nobody reads any more
             live.stop()
             live.join()

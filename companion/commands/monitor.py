@@ -33,10 +33,15 @@ def run(options: MonitorOptions) -> None:
     with alone(where, sensor.alias, needed=act is None):
         close_cut_off(where)
         plan = _plan(options, where, settings, act, sensor)
-        if options.style == "auto" and sys.stdout.isatty():
+        if options.style == "auto" and _is_terminal():
             on_screen(plan, settings)
         else:
             in_lines(plan, options.style)
+
+
+def _is_terminal() -> bool:
+    """Whether a screen would be seen: it is drawn on stderr, and keys come from stdin."""
+    return all(stream.isatty() for stream in (sys.stdin, sys.stdout, sys.stderr))
 
 
 def sensor_of(alias: str | None, act: Act | None, store: Store) -> Sensor:

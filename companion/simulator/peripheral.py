@@ -188,7 +188,7 @@ class Peripheral:
         self._stepped_ns = t_ns
         if self._connection is not None and not self._out_of_reach and not self.firmware.link_allowed(t_ns):
             self._out_of_reach = True
-            pass
+            self.firmware.disconnected(t_ns)
 
     async def _send(self) -> None:
         count = 0
