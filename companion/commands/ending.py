@@ -7,18 +7,17 @@ import logging
 import os
 import sys
 
+from companion.text import printable
+
+_LONGEST = 1000  # a message may quote a path
+
 
 def tell(message: str, hint: str, code: int) -> int:
     """Print what happened and what to do about it, a line each, on stderr; returns the exit code."""
     for line in (f"error: {message}", hint):
         if line:
-            print(_printable(line), file=sys.stderr)
+            print(printable(line, _LONGEST), file=sys.stderr)
     return code
-
-
-def _printable(text: str) -> str:
-    """One line without control characters: a message may quote a file or a sensor that means harm."""
-    return "".join(letter if letter.isprintable() else " " for letter in text).strip()
 
 
 def flush_stdout() -> None:

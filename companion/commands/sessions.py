@@ -15,7 +15,7 @@ from companion.commands.places import close_cut_off, places
 from companion.commands.recorded import computed, header_of
 from companion.errors import RecordingError
 from companion.output.instants import elapsed_text
-from companion.output.text import json_text, printable_path
+from companion.text import json_text, printable_path
 
 _HEAD = f"{'STARTED':<11}  {'LENGTH':>8}  {'FORWARD':>8}  {'ALERTS':>6}  FILE"
 

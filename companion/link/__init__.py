@@ -5,7 +5,6 @@ Nothing is imported here, so that `companion.link.sequencer` and `companion.link
 
     sequencer.py   numbers frames, hands each to the recorder and to the session
     radio.py       which Bluetooth to use: the system's own, or a simulated one
-    names.py       text from the air, made fit for a terminal
     scan.py        who is in range
     client.py      one connection: pairs, checks services, runs a driver's script
     liveness.py    when the last sample came

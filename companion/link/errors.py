@@ -28,7 +28,7 @@ from companion.errors import (
     PairingRefused,
     PermissionMissing,
 )
-from companion.link.names import printable_name
+from companion.text import printable
 
 Maker: TypeAlias = Callable[[], LinkError]
 
@@ -162,7 +162,7 @@ def _of_gatt(error: BleakError) -> LinkError:
     assert isinstance(error, BleakGATTProtocolError)
     if error.code in _SECURITY_CODES:
         return pairing_refused()
-    reason = printable_name(str(error.args[1]).removeprefix("GATT Protocol Error: "))
+    reason = printable(str(error.args[1]).removeprefix("GATT Protocol Error: "))
     return LinkError(f"The sensor refused a request ({reason}).", "Switch the sensor off and on, then try again.")
 
 

@@ -14,8 +14,8 @@ from bleak.backends.scanner import AdvertisementData
 from companion.errors import DeviceNotFound
 from companion.host import boot_ns
 from companion.link.errors import link_errors
-from companion.link.names import printable_name
 from companion.link.radio import Radio
+from companion.text import printable
 from firmware_protocol import Advertisement, Driver, best_match
 
 MAX_REMEMBERED = 256
@@ -180,7 +180,7 @@ def _found(device: BLEDevice, advertisement: Advertisement) -> Found:
     known = best_match(advertisement)
     return Found(
         address=advertisement.address,
-        name=printable_name(advertisement.name),
+        name=printable(advertisement.name or ""),
         rssi=advertisement.rssi,
         driver=known.name if known is not None else None,
         advertisement=advertisement,

@@ -17,7 +17,7 @@ from companion import host
 from companion.errors import UsageError
 from companion.output.csv_tables import SampleTable, SessionTables, rows_of
 from companion.output.dictionary import DEFAULT_TABLES, TABLES, names
-from companion.output.text import printable
+from companion.text import printable
 
 __all__ = ["SampleTable", "SessionTables", "check_targets", "parse_tables", "write_tables"]
 

@@ -14,9 +14,9 @@ import numpy.typing as npt
 
 from companion.output import dictionary
 from companion.output.instants import local_text, utc_text
-from companion.output.text import LONGEST_SENTENCE, printable
 from companion.posture.events import AlertRaised, Event, SlouchEnded, SlouchStarted
 from companion.posture.rows import CONTEXTS, ROWS_PER_S, STATES
+from companion.text import LONGEST_SENTENCE, printable
 from firmware_protocol.frames import Opened
 
 _NS_PER_S = 1e9

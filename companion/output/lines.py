@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from companion.errors import SettingsError
 from companion.output.instants import utc_text
-from companion.output.text import LONGEST_SENTENCE, json_text, printable
 from companion.posture.events import Event
 from companion.posture.rows import CONTEXTS, STATES
 from companion.settings import Settings
+from companion.text import LONGEST_SENTENCE, json_text, printable
 from firmware_protocol.frames import Opened
 
 _NS_PER_S = 1e9

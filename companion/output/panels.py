@@ -169,7 +169,7 @@ def note(snapshot: Snapshot, width: int) -> list[Line]:
     """What has just happened, or what can be done about what is missing."""
     if snapshot.note:
         return [(Span(_fitted(f" {snapshot.note}", width), Tint.STRONG),)]
-    if not snapshot.calibrated:
+    if not snapshot.calibrated and not snapshot.guide:
         return [(Span(_fitted(" Not calibrated yet: press c, it takes half a minute.", width), Tint.STRONG),)]
     return [(Span(_fitted(f" {NOT_A_MEDICAL_DEVICE}", width), Tint.DIM),)]
 

@@ -10,9 +10,9 @@ from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
 from companion.output.instants import duration_words
-from companion.output.text import LONGEST_SENTENCE, printable
 from companion.posture import events as happened
 from companion.posture.events import Event
+from companion.text import LONGEST_SENTENCE, printable
 
 _NS_PER_S = 1e9
 NOT_A_MEDICAL_DEVICE = "Not a medical device; stop at the first discomfort."

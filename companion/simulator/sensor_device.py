@@ -47,6 +47,7 @@ def sensor_device(name: str, address: str, source: TransportSource, sink: Transp
     device = Device.from_config_with_hci(configuration, source, sink)
     device.keystore = MemoryKeyStore()
     device.pairing_config_factory = lambda _: just_works()
+    device.smp_session_proxy = SecureSession
     return device
 
 

@@ -14,8 +14,8 @@ import pytest
 PURE_STDLIB = frozenset(
     """__future__ abc array base64 binascii bisect collections contextlib copy dataclasses datetime decimal
     enum fractions functools hashlib heapq importlib.metadata itertools json keyword math numbers
-    operator re statistics string struct textwrap types typing unicodedata uuid warnings zlib
-    zoneinfo""".split()  # noqa: SIM905
+    operator os.PathLike os.fspath re statistics string struct textwrap types typing unicodedata uuid
+    warnings zlib zoneinfo""".split()  # noqa: SIM905
 )
 """Standard modules that read no clock, no file and no environment, and start nothing."""
 
@@ -26,7 +26,9 @@ VALUES = (
     "numpy",
     "firmware_protocol",
     "companion.errors",
+    "companion.text",
     "companion.settings",
+    "companion.text",
     "companion.session.Report",
     "companion.stream.Report",
     "companion.posture.rows",
@@ -80,6 +82,7 @@ ROOMS = (
         pure=True,
     ),
     Room("companion/errors.py", (), pure=True),
+    Room("companion/text.py", (), pure=True),
     Room("companion/settings.py", ("pydantic", "companion.errors"), pure=True),
     Room("companion/arrivals.py", PIPELINE, pure=True),
     Room("companion/stream.py", PIPELINE, pure=True),
@@ -252,8 +255,8 @@ def test_the_table_stands_in_the_documentation(texts: dict[str, str]) -> None:
         ("companion/errors.py", "import numpy", "may not import numpy"),
         (
             "companion/analysis.py",
-            "from companion.output.text import printable",
-            "companion.output.text.printable",
+            "from companion.text import printable",
+            "companion.text.printable",
         ),
         ("companion/link/scan.py", "from companion.recording import schema", "companion.recording.schema"),
         ("companion/link/scan.py", "import sqlite3", "may not import sqlite3"),
@@ -319,6 +322,7 @@ def test_a_violation_is_seen(path: str, source: str, sentence: str) -> None:
             "companion/commands/replay.py",
             "from companion.session import Session\nfrom companion.output import lines",
         ),
+        ("companion/text.py", "from os import PathLike, fspath"),
         ("companion/posture/tilt.py", "self.open(np.arange(3))\nrng = np.random.default_rng(7)"),
     ],
 )

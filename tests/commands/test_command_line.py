@@ -118,7 +118,7 @@ def test_messages_are_one_printable_line_each(posture, monkeypatch: pytest.Monke
         raise UsageError("a name \x1b[31m\u202e of\nmany lines", "hint\r\n\x07")
 
     monkeypatch.setattr("companion.commands.config.show", fail)
-    assert posture("config", "show").err == "error: a name  [31m  of many lines\nhint\n"
+    assert posture("config", "show").err == "error: a name [31m of many lines\nhint\n"
 
 
 def test_ctrl_c_ends_with_zero_and_without_words(posture, monkeypatch: pytest.MonkeyPatch) -> None:

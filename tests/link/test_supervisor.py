@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.errors import BluetoothOff, ConnectionLost, DeviceNotFound, PairingRefused
+from companion.host import boot_ns
 from companion.link.radio import Radio
 from companion.link.supervisor import Backoff, LinkState, Supervisor
 from companion.simulator.ledger import Fate
@@ -318,6 +319,20 @@ async def test_the_status_tells_since_when_and_why(on_air):
         lost = supervisor.status
         assert lost.cause == "link lost"
         assert lost.lost_since_ns == rig.of(LinkDown)[0].t_host_ns <= lost.since_ns
+
+
+@pytest.mark.parametrize(("times_faster", "tries_left"), [(1, 4.0), (1000, 0.5)])
+async def test_only_a_link_that_lived_ten_seconds_starts_the_back_off_anew(on_air, times_faster, tries_left):
+    rig = await on_air()
+    backoff = Backoff(lambda: 0.0)
+    for _ in range(3):
+        backoff.next_s()
+    async with rig.running(backoff=backoff, clock=lambda: boot_ns() * times_faster, silence_s=1e9):
+        await rig.until_streaming()
+        await asyncio.sleep(0.05)
+        rig.sim.cut_link()
+        await rig.until(lambda: len(rig.of(LinkUp)) == 2)
+    assert backoff.next_s() == tries_left
 
 
 @given(st.lists(st.floats(0, 1, exclude_max=True), min_size=1, max_size=40))

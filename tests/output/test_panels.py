@@ -12,8 +12,8 @@ from companion.output import panels
 from companion.output.canvas import Line, Tint
 from companion.output.headline import headline
 from companion.output.snapshot import Snapshot
-from companion.output.text import printable
 from companion.posture.rows import CONTEXTS, STATES
+from companion.text import printable
 
 JUDGED = replace(
     Snapshot(),
@@ -167,3 +167,12 @@ def test_every_panel_fits_whatever_it_shows(snapshot: Snapshot, width: int, heig
 def test_the_word_stands_in_the_banner(snapshot: Snapshot) -> None:
     shown = "\n".join(text(panels.banner(snapshot, 40, 5)))
     assert " ".join(headline(snapshot).word) in shown or headline(snapshot).word in shown
+
+
+def test_the_offer_to_calibrate_is_not_made_during_a_calibration() -> None:
+    shown = [
+        "".join(span.text for line in panels.note(Snapshot(guide=guide), 80) for span in line)
+        for guide in ("", "hold still")
+    ]
+    assert "press c" in shown[0]
+    assert "press c" not in shown[1]

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.output.text import json_text, printable, printable_path
+from companion.text import json_text, printable, printable_path
 
 
 @pytest.mark.parametrize(
@@ -21,7 +21,7 @@ from companion.output.text import json_text, printable, printable_path
         ("a\x9b31mb", "a31mb"),
         ("\u202eevil\u2069", "evil"),
         ("[red]name[/red]", "[red]name[/red]"),
-        ("tab\there\nline\rend", "tabherelineend"),
+        ("tab\there\nline\rend", "tab here line end"),
         ("no\u00a0break\u3000space", "no break space"),
         ("  padded  ", "padded"),
         ("\ud800lone", "lone"),

@@ -1,6 +1,7 @@
 """The simulated sensor as the real bleak sees it: services, security, MTU, and byte for byte what the firmware sent."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -11,6 +12,7 @@ from bumble import smp
 from bumble.pairing import PairingConfig
 
 from companion.simulator.faults import Faults
+from companion.simulator.ledger import Fate
 from companion.simulator.radio import HciPacket, SimulatedRadio
 from companion.simulator.sensor import Firmware
 from companion.simulator.stories import body_of
@@ -289,3 +291,34 @@ async def test_no_packet_passes_once_the_link_is_lost_and_none_before():
         sent = sim.sensor.firmware.ledger.spans[0]
         assert (sent.fate, sent.packets) == ("sent", len(received))
         assert sim.sensor.firmware.read(p.STATUS, sim.sensor.now_ns)
+
+
+async def test_a_program_that_sleeps_over_the_loss_gets_what_was_sent_before_it_and_no_more():
+    async with simulated("link@10+1000") as sim, AsyncExitStack() as stack:
+        client = await client_of(sim, stack)
+        await client.pair()
+        received: list[bytes] = []
+        await client.start_notify(p.MOTION, lambda _, data: received.append(bytes(data)))
+        await client.write_gatt_char(p.CONTROL, START, response=True)
+        await until(lambda: sim.story_s() > 8)
+        time.sleep(0.5)  # this program sleeps, and with it everything in it: for 10 s of the story
+        await until(lambda: not client.is_connected)
+        ledger = sim.sensor.firmware.ledger
+        assert ledger.packets(Fate.SENT) == len(received)
+        assert ledger.samples(Fate.SENT) < 10 * 50
+        assert [span.fate for span in ledger.spans] == [Fate.SENT, Fate.LOST]
+
+
+async def test_an_indication_that_nobody_confirmed_leaves_nothing_behind(paired):
+    sim, client, _ = paired
+    await client.start_notify(p.CONTROL, lambda *_: None)
+    (connection,) = sim.central.device.connections.values()
+    connection.gatt_client.send_confirmation = lambda _: None
+    tasks = len(asyncio.all_tasks())
+    for _ in range(2):  # the second waits for the first
+        await client.write_gatt_char(p.CONTROL, p.Time().to_bytes(), response=True)
+    await until(lambda: len(asyncio.all_tasks()) > tasks)
+    sim.cut_link()
+    await until(lambda: len(asyncio.all_tasks()) <= tasks)
+    server = sim.sensor.device.gatt_server
+    assert (server.pending_confirmations, server.indication_semaphores, server.subscribers) == ({}, {}, {})

@@ -1,12 +1,13 @@
 """Text from outside made fit to be shown: a name may hold escape sequences or bidirectional controls.
 
-Pure. Knows: Unicode. Must never know: where a text comes from or where it is shown.
+Pure. Knows: Unicode. Must never know: where a text comes from or where it is shown. The link uses it for names from
+the air, the output for everything that it shows, the commands for messages.
 """
 
 import json
-import os
 import unicodedata
 from collections.abc import Sequence
+from typing import Protocol
 
 LONGEST_NAME = 40
 LONGEST_SENTENCE = 200
@@ -17,22 +18,32 @@ def printable(text: str, longest: int = LONGEST_NAME) -> str:
     """`text` in NFC on one line with at most `longest` characters, every one of them printable.
 
     Control characters (C0, C1), bidirectional and other invisible ones, surrogates and unassigned code
-    points are left out; any kind of space becomes a plain one. A longer text ends with an ellipsis.
+    points are left out; white space of any kind becomes one space. A longer text ends with an ellipsis.
     """
     # Only as much is looked at as can be shown: a hostile name may be megabytes long.
-    kept = unicodedata.normalize("NFC", "".join(map(_shown, text[: 8 * longest]))).strip()
+    seen = "".join(map(_shown, text[: 8 * longest]))
+    kept = unicodedata.normalize("NFC", " ".join(seen.split()))
     return kept if len(kept) <= longest else kept[: longest - 1] + "…"
 
 
 def _shown(char: str) -> str:
     if char.isprintable():
         return char
-    return " " if unicodedata.category(char) == "Zs" else ""
+    return " " if char.isspace() else ""
 
 
-def printable_path(path: str | os.PathLike[str]) -> str:
+class PathLike(Protocol):
+    """A path object, without the room that paths come from."""
+
+    def __fspath__(self) -> str:
+        """The path as text."""
+        ...
+
+
+def printable_path(path: str | PathLike) -> str:
     """A path in full for people to read; what cannot be printed is shown as the replacement character."""
-    return "".join(char if char.isprintable() else _REPLACEMENT for char in os.fspath(path))
+    text = path if isinstance(path, str) else path.__fspath__()
+    return "".join(char if char.isprintable() else _REPLACEMENT for char in text)
 
 
 def json_text(value: object) -> str:
