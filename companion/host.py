@@ -27,7 +27,9 @@ def boot_ns() -> int:
     clock = getattr(time, "CLOCK_BOOTTIME", None)  # Linux; CLOCK_MONOTONIC stops in suspend there
     if clock is not None:
         return time.clock_gettime_ns(clock)
-    return time.monotonic_ns() if sys.platform == "darwin" else time.perf_counter_ns()
+    if sys.platform == "darwin":  # runs on through sleep there, unlike time.monotonic
+        return time.clock_gettime_ns(time.CLOCK_MONOTONIC)
+    return time.perf_counter_ns()
 
 
 def utc_ns() -> int:

@@ -5,6 +5,7 @@ Importing this without bumble raises UsageError with what to install.
 """
 
 import asyncio
+from abc import ABC, abstractmethod
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
@@ -44,7 +45,7 @@ class SensorOptions:
     story_anew: bool = False
 
 
-class _HostRadio:
+class _HostRadio(ABC):
     """What both kinds have: a central, and bleak's backends over it from entry on."""
 
     def __init__(self, clock: Callable[[], int], hci_log: HciLog | None) -> None:
@@ -66,8 +67,9 @@ class _HostRadio:
     ) -> None:
         await self._stack.aclose()
 
+    @abstractmethod
     async def _build(self) -> Central:
-        raise NotImplementedError
+        """The host's side of this kind of air, started."""
 
 
 class SimulatedRadio(_HostRadio):

@@ -14,8 +14,8 @@ import pytest
 PURE_STDLIB = frozenset(
     """__future__ abc array base64 binascii bisect collections contextlib copy dataclasses datetime decimal
     enum fractions functools hashlib heapq importlib.metadata itertools json keyword math numbers
-    operator os.PathLike os.fspath re statistics string struct textwrap types typing unicodedata uuid
-    warnings zlib zoneinfo""".split()  # noqa: SIM905
+    operator re statistics string struct textwrap types typing unicodedata uuid warnings zlib
+    zoneinfo""".split()  # noqa: SIM905
 )
 """Standard modules that read no clock, no file and no environment, and start nothing."""
 
@@ -322,7 +322,6 @@ def test_a_violation_is_seen(path: str, source: str, sentence: str) -> None:
             "companion/commands/replay.py",
             "from companion.session import Session\nfrom companion.output import lines",
         ),
-        ("companion/text.py", "from os import PathLike, fspath"),
         ("companion/posture/tilt.py", "self.open(np.arange(3))\nrng = np.random.default_rng(7)"),
     ],
 )

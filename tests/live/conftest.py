@@ -18,6 +18,8 @@ import pytest
 
 from companion.cli import main
 from companion.commands.voices import JsonVoice
+from companion.errors import RecordingError
+from companion.posture.events import Event
 from companion.recording import open_recording
 from companion.session import Session
 from firmware_protocol.frames import Frame
@@ -77,11 +79,14 @@ class Monitor:
         return [found for found in map(json.loads, self.lines) if found["type"] == kind]
 
     def has_closed(self) -> bool:
-        """Whether its recording has come to an end."""
-        if not (self.data / "sessions").is_dir() or not any(path.suffix == ".posture" for path in self.files):
+        """Whether its recording has come to an end, and is one file."""
+        if not (self.data / "sessions").is_dir() or [path.suffix for path in self.files] != [".posture"]:
             return False
-        with open_recording(self.recording) as recording:
-            return recording.closed and len(self.files) == 1
+        try:
+            with open_recording(self.recording) as recording:
+                return recording.closed
+        except RecordingError:  # it is being made
+            return False
 
     def frames(self) -> list[Frame]:
         """All frames of its recording, which has no damage."""
@@ -100,6 +105,12 @@ class Monitor:
         with open_recording(self.recording) as recording:
             session, voice = Session(recording.header), JsonVoice(recording.header, self.recording)
             return [line for frame in recording.frames() for line in voice.tell(session.feed([frame]))]
+
+    def events_of_frames(self) -> list[Event]:
+        """The events that its recording means, those of its end included."""
+        with open_recording(self.recording) as recording:
+            session = Session(recording.header)
+            return [*session.feed(recording.frames()).events, *session.close().events]
 
     def wait_until(self, done: Callable[[], bool]) -> None:
         """Wait for something that this monitor will bring about."""
@@ -163,12 +174,12 @@ def _starter(stack: ExitStack, directories: pytest.TempPathFactory) -> StartMoni
 
 
 FAULTY = {
-    "packets": "slouch --duration 20 --set alert.delay=5s --fault lose@4+0.4 --fault garbage@6 --fault short@8",
+    "packets": "slouch --duration 19 --set alert.delay=5s --fault lose@4+0.4 --fault garbage@6 --fault short@8",
     "link": "slouch --duration 15 --fault link@4+3 --fault reboot@11",
     "no buffer": "slouch --duration 9 --fault no-buffer --fault link@3+2",
     "silence": "upright --duration 14 --fault silent@3+7 --fault flip@12",
 }
-STORIES = FAULTY | {"guided": "demo --duration 22 --fault lose@8"}
+STORIES = FAULTY | {"guided": "demo --duration 21 --fault lose@8"}
 PERSON = "lowerback_mobilised/HA001_Test5_Trial1.npz"
 
 
