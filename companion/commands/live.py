@@ -194,6 +194,8 @@ class Live:
         if self._conductor is not None:
             self._conductor.finish(closed.t_host_ns)
             self._listener.prompt(self._conductor.prompt, self._conductor.refusal)
+        if not self._connected:
+            return  # there was no session: nothing is kept, and there are no figures
         last = self._session.close()
         self.summary = last.summary
         self._listener.report(last)

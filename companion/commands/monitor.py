@@ -16,6 +16,7 @@ from companion.commands.pinned import pinned
 from companion.commands.places import Places, checked_alias, close_cut_off, new_session_file, open_data, places
 from companion.commands.settings_file import in_force
 from companion.commands.store import Sensor, Store
+from companion.errors import DeviceNotFound
 from companion.settings import Settings
 from firmware_protocol.drivers import driver
 from firmware_protocol.frames import Opened
@@ -47,7 +48,12 @@ def _is_terminal() -> bool:
 def sensor_of(alias: str | None, act: Act | None, store: Store) -> Sensor:
     """The paired sensor that is meant; raises DeviceNotFound where there is none. A simulated one needs no pairing."""
     if act is None:
-        return store.sensor(alias)
+        sensor = store.sensor(alias)
+        if sensor.simulated:
+            raise DeviceNotFound(
+                f"{sensor.alias!r} is a simulated sensor.", "Add --simulated, or find a real one with `posture pair`."
+            )
+        return sensor
     return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=SIMULATED_DRIVER, address="", rate_hz="50")
 
 

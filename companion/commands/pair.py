@@ -40,18 +40,21 @@ def run(options: PairOptions) -> None:
     where = open_data(places(options.shared.data_dir))
     store = Store(where)
     act = act_of(options.simulation)
-    alias = checked_alias(options.alias) if options.alias is not None else _free_alias(store)
+    wanted = None if options.alias is None else checked_alias(options.alias)
     met = asyncio.run(_meet(act, options.address))
     decoded = met.driver.new_decoder().feed(met.frames)
     rate_hz = next((each.rate_hz for each in decoded.segments if each.rate_hz), None)
+    identity = identity_of(met.frames)
+    alias = wanted or _known_alias(store, identity, met.found.address) or _free_alias(store)
     sensor = Sensor(
         alias=alias,
         driver=met.driver.name,
         address=met.found.address,
         name=met.found.name,
-        identity=identity_of(met.frames),
+        identity=identity,
         rate_hz="" if rate_hz is None else f"{rate_hz:g}",
         paired_utc=datetime.now(UTC).isoformat(timespec="seconds"),
+        simulated="yes" if act else "",
     )
     store.remember(sensor)
     for line in _learned(sensor, decoded):
@@ -61,6 +64,13 @@ def run(options: PairOptions) -> None:
         "`posture monitor` uses it from now on." if is_default else f"`posture monitor {alias}` uses it.",
         file=sys.stderr,
     )
+
+
+def _known_alias(store: Store, identity: str, address: str) -> str | None:
+    """What this very sensor is called already."""
+    same = (each for each in store.sensors().values() if identity and each.identity == identity)
+    found = next(same, None) or next((each for each in store.sensors().values() if each.address == address), None)
+    return None if found is None else found.alias
 
 
 def _free_alias(store: Store) -> str:

@@ -32,7 +32,8 @@ def run(options: ReplayOptions) -> None:
     recording = opened(options.shared, options.file)
     header = header_of(recording, options.shared)
     view = "settled" if options.settled else "lived"
-    session, teller = Session(header, view=view), voice(options.style, header, recording.path.absolute(), view)
+    session = Session(header, view=view)
+    teller = voice(options.style, header, recording.path.absolute(), view, live=False)
     out, stop = LineWriter(sys.stdout.buffer), threading.Event()
     with host.stop_signals(stop.set):
         due = in_time(recording.frames(), header.t_host_ns, options.speed, stop.wait)

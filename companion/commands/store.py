@@ -29,6 +29,7 @@ class Sensor:
     identity: str = ""  # 16 bytes in hexadecimal, read over the encrypted link; "" where the sensor has none
     rate_hz: str = ""  # samples a second when it was paired; "" where it does not say
     paired_utc: str = ""  # ISO 8601
+    simulated: str = ""  # "yes": there is no such sensor; never the default beside a real one
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,9 +65,10 @@ class Store:
         """Add a sensor, or replace the one of the same alias; the first becomes the default."""
         known = self.sensors() | {checked_alias(sensor.alias): sensor}
         default = self.default_alias()
+        keeps = default in known and not known[default].simulated
         tree = {
             "version": _VERSION,
-            "default": default if default in known else sensor.alias,
+            "default": default if keeps else sensor.alias,
             "sensors": {alias: asdict(each) for alias, each in known.items()},
         }
         _write(self.where.sensors, tree)

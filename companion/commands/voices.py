@@ -63,12 +63,12 @@ class JsonVoice:
 class PlainVoice:
     """Words for people, one line for each thing that matters."""
 
-    def __init__(self, header: Opened, file: Path | None) -> None:
-        self._lines, self._file = PlainLines(header), file
+    def __init__(self, header: Opened, file: Path | None, *, live: bool = True) -> None:
+        self._lines, self._file, self._live = PlainLines(header), file, live
 
     def begin(self, damage: Iterable[Damage] = ()) -> list[str]:  # noqa: ARG002 - people read of it on stderr
         """What this is, and which session."""
-        return self._lines.opened(self._file)
+        return self._lines.opened(self._file, live=self._live)
 
     def tell(self, report: "Report") -> list[str]:
         """What changed, and every event."""
@@ -91,8 +91,8 @@ def _told(report: "Report") -> Iterator[tuple[str, Any] | Event]:
     return (what if kind == "event" else (kind, what) for kind, what in report.in_order())
 
 
-def voice(style: str, header: Opened, file: Path | None, view: str = "lived") -> Voice:
+def voice(style: str, header: Opened, file: Path | None, view: str = "lived", *, live: bool = True) -> Voice:
     """The voice of a style; what is no JSON is plain."""
     if style == "json" and file is not None:
         return JsonVoice(header, file, view)
-    return PlainVoice(header, file)
+    return PlainVoice(header, file, live=live)

@@ -28,8 +28,10 @@ def with_story(arguments: Sequence[str]) -> list[str]:
     return spelled
 
 
-def seconds(text: str) -> float:
-    """A duration above 0 in seconds, from a number of seconds or a number with s, min or h."""
+def seconds(text: str | float) -> float:
+    """A duration above 0 in seconds, from a number of seconds or a number with s, min or h; a default passes."""
+    if isinstance(text, int | float):
+        return float(text)
     from companion.settings import duration_s
 
     try:

@@ -33,6 +33,12 @@ from companion.text import printable
 Maker: TypeAlias = Callable[[], LinkError]
 
 
+_NEARER = (
+    "Bring the sensor nearer, or switch it off and on; if it has been reset, "
+    "remove it from the system's Bluetooth settings and run: posture pair."
+)
+
+
 def no_bluetooth() -> LinkError:
     """Bluetooth cannot be reached at all."""
     return BluetoothOff(
@@ -60,14 +66,12 @@ def _not_allowed() -> LinkError:
 
 def lost() -> LinkError:
     """The link went while something was being done on it."""
-    return ConnectionLost("The link to the sensor was lost.", "Bring the sensor nearer, then try again.")
+    return ConnectionLost("The link to the sensor was lost.", _NEARER)
 
 
 def no_answer() -> LinkError:
     """The sensor, or the system, took longer than it may."""
-    return ConnectionLost(
-        "The sensor did not answer in time.", "Bring the sensor nearer, or switch it off and on again."
-    )
+    return ConnectionLost("The sensor did not answer in time.", _NEARER)
 
 
 def pairing_refused() -> LinkError:

@@ -88,7 +88,7 @@ SESSION_COLUMNS = (
     ),
     Column("outages", "", "Times the link was lost."),
     Column("calibration_id", "", "The calibration in force at the end."),
-    Column("software_version", "", "Version of the program that computed the row."),
+    Column("software_version", "", "Version of the program that made the recording."),
 )
 
 MINUTE_COLUMNS = (

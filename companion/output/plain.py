@@ -47,8 +47,8 @@ class PlainLines:
         self._since_ns = 0  # since when
         self._told = (-1, -1)  # context and state that were last told
 
-    def opened(self, file: str | os.PathLike[str] | None = None) -> list[str]:
-        """What is said once at the start."""
+    def opened(self, file: str | os.PathLike[str] | None = None, *, live: bool = True) -> list[str]:
+        """What is said once at the start; `live`: the file is being written."""
         header = self._header
         rate = "" if header.rate_hz is None else f", {header.rate_hz:g} Hz"
         lines = [
@@ -58,7 +58,7 @@ class PlainLines:
         ]
         if header.calibration_json is None:
             lines.append("not calibrated: angles are not judged until you calibrate")
-        return lines if file is None else [*lines, f"recording to {printable_path(file)}"]
+        return lines if file is None else [*lines, f"recording {'to' if live else 'from'} {printable_path(file)}"]
 
     def feed(self, in_order: Iterable[tuple[str, npt.NDArray[Any]] | Event]) -> list[str]:
         """Rows, as ("posture", POSTURE rows), and events, in the order in which the session gave them."""

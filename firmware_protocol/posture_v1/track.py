@@ -211,7 +211,7 @@ class Track:
         deviation = (np.diff(time_1024) * rate - delta * TICKS_PER_S + turn // 2) % turn - turn // 2
         allowed = 2560 * np.abs(delta) + 1024 * rate
         allowed[0] += 125 * anchor.slack_ticks * rate
-        plain = (np.abs(deviation) * 125 <= allowed) & (delta <= ALONE_S * rate)
+        plain = (np.abs(deviation) * 125 <= allowed) & (np.abs(delta) <= ALONE_S * rate)
         plain[1:] &= delta[1:] >= samples
         plain[0] &= anchor.index + delta[0] >= self.next_index
         count = len(plain) if plain.all() else int(plain.argmin())

@@ -1,0 +1,75 @@
+"""scan, pair, calibrate: over the simulated radio, with the real command line."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+SIMULATED_ADDRESS = "F4:12:3D:5A:70:01"
+
+
+def remembered(data_dir: Path) -> dict[str, Any]:
+    return json.loads((data_dir / "sensors.json").read_text(encoding="utf-8"))
+
+
+def test_scan_lists_the_simulated_sensor(posture) -> None:
+    ran = posture("scan", "--simulated", "--timeout", "1", "--json")
+    assert ran.code == 0
+    assert json.loads(ran.lines[0]) == {
+        "address": SIMULATED_ADDRESS,
+        "name": "Posture 1234",
+        "rssi_dbm": -50,
+        "driver": "posture_v1",
+        "battery_pct": None,
+    }
+
+
+def test_pair_remembers_what_the_sensor_said(posture, data_dir: Path) -> None:
+    ran = posture("pair", "upper-back", "--simulated")
+    assert ran.code == 0
+    assert ran.lines == ["upper-back: Posture 1234 (posture_v1)", "  rate     50 Hz", "  battery  92 %"]
+    kept = remembered(data_dir)
+    assert kept["default"] == "upper-back"
+    sensor = kept["sensors"]["upper-back"]
+    assert (sensor["driver"], sensor["address"], sensor["rate_hz"]) == ("posture_v1", SIMULATED_ADDRESS, "50")
+    assert len(bytes.fromhex(sensor["identity"])) == 16
+
+
+def test_pairing_the_same_sensor_again_keeps_its_name(posture, data_dir: Path) -> None:
+    assert posture("pair", "mine", "--simulated").code == 0
+    assert posture("pair", "--simulated").code == 0
+    assert list(remembered(data_dir)["sensors"]) == ["mine"]
+
+
+def test_a_simulated_sensor_is_not_looked_for_on_the_real_radio(posture) -> None:
+    posture("pair", "--simulated")
+    ran = posture("monitor")
+    assert ran.code == 2
+    assert "is a simulated sensor" in ran.err
+
+
+def test_an_alias_that_cannot_be_one_is_refused_before_anything_is_connected(posture) -> None:
+    ran = posture("pair", "../x", "--simulated")
+    assert (ran.code, ran.out) == (1, "")
+    assert "cannot be an alias" in ran.err
+
+
+def test_calibrate_leads_through_the_steps_and_stores_the_baseline(posture, data_dir: Path) -> None:
+    ran = posture("calibrate", "--simulated", "demo", "--profile", "sofa")
+    assert ran.code == 0, ran.err
+    steps = [line.split("calibration: ")[1].split(",")[0] for line in ran.lines if "calibration: " in line]
+    assert steps == ["hold still", "bend forward from the hips", "hold still again", "done"]
+    kept = json.loads((data_dir / "calibrations.json").read_text(encoding="utf-8"))
+    stored = kept["calibrations"]["simulated"]["sofa"]
+    assert (stored["method"], stored["profile"]) == ("guided", "sofa")
+    assert not list((data_dir / "sessions").iterdir())
+
+
+def test_the_real_radio_is_missing_in_one_sentence(posture) -> None:
+    ran = posture("scan", "--timeout", "0.5")
+    if ran.code == 0:
+        pytest.skip("this computer has Bluetooth")
+    assert (ran.code, ran.out) == (3, "")
+    assert ran.err.startswith("error: Bluetooth")
+    assert len(ran.err.splitlines()) <= 3
