@@ -1,7 +1,7 @@
 """Draw the README's picture of the live screen: the real screen, showing a recorded session at one moment.
 
     posture simulate demo --to demo.posture
-    python docs/screen.py demo.posture docs/screen.svg --at 79
+    python docs/screen.py demo.posture docs/screen.svg --at 69
 
 The session is computed from the recording as `replay` computes it, its rows and events up to the moment go through
 the builder of snapshots, and Textual draws the screen without a terminal. The picture refers to nothing outside it.
