@@ -4,7 +4,7 @@ Knows: bumble's device, GATT client and security. Must never know: bleak, sensor
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from typing import TypeAlias
 
@@ -75,14 +75,20 @@ class Central:
         """Call `seen` for every advertisement, its scan response included. One scan at a time."""
         self.scanning = True
         self.device.on("advertisement", seen)
-        await self.device.start_scanning(legacy=True)
+        try:
+            await _unbroken(self.device.start_scanning(legacy=True))
+        except asyncio.CancelledError:  # whoever asked has gone, and will not stop it
+            await self.stop_scanning(seen)
+            raise
 
     async def stop_scanning(self, seen: Callable[[Advertisement], None]) -> None:
         """End the scan that was started with `seen`."""
         if seen in self.device.listeners("advertisement"):
             self.device.remove_listener("advertisement", seen)
-        await self.device.stop_scanning(legacy=True)
-        self.scanning = False
+        try:
+            await _unbroken(self.device.stop_scanning(legacy=True))
+        finally:
+            self.scanning = False
 
     def connection_to(self, address: hci.Address) -> Connection | None:
         """The connection to this sensor, where there is one."""
@@ -131,3 +137,13 @@ class Central:
             await asyncio.wait({connecting})
         if connecting.exception() is None:
             await self.disconnect(connecting.result())
+
+
+async def _unbroken(doing: Awaitable[object]) -> None:
+    """Let a conversation with the controller end even where its caller is cancelled: bumble cannot drop a command."""
+    task = asyncio.ensure_future(doing)
+    try:
+        await asyncio.shield(task)
+    except asyncio.CancelledError:
+        await asyncio.wait({task})
+        raise
