@@ -19,7 +19,7 @@ from companion.commands.conductor import Conductor
 from companion.errors import UsageError
 from companion.session import Report, Session
 from firmware_protocol.drivers import Driver
-from firmware_protocol.frames import ClockPair, Closed, Frame, Opened, RecorderTrouble, Tick, UserMark
+from firmware_protocol.frames import ClockPair, Closed, Frame, Notification, Opened, RecorderTrouble, Tick, UserMark
 from firmware_protocol.scripts import ScriptRefused
 
 if TYPE_CHECKING:
@@ -32,7 +32,9 @@ if TYPE_CHECKING:
 FLUSH_AFTER_S = 0.04
 """So long frames are gathered before the session sees them: what one packet brings is worked on once."""
 
-CLOCK_PAIR_EVERY_S = 60
+_S = 1_000_000_000
+CLOCK_PAIR_EVERY_NS = 60 * _S
+_BRISK_NS = _S // 5
 _STORY_LOOK_S = 0.1
 
 
@@ -94,6 +96,7 @@ class Live:
         self._pending: list[Frame] = []
         self._flush_due: asyncio.TimerHandle | None = None
         self._connected = False
+        self._heard_ns = 0
         self.summary: dict[str, Any] | None = None
         """The columns of `sessions`, once the session has ended."""
 
@@ -225,14 +228,19 @@ class Live:
             await asyncio.gather(*besides, return_exceptions=True)
 
     async def _tick(self) -> None:
-        """The host's clock, once a second; now and then with the wall clock beside it."""
-        seconds = 0
+        """The host's clock, once a second; now and then with the wall clock beside it.
+
+        More often while a silence is young, so that missing data are told when they are due, not at the next second.
+        """
+        paired_ns = 0
         while True:
-            if seconds % CLOCK_PAIR_EVERY_S == 0:
-                self._sequencer.put(ClockPair(t_host_ns=host.boot_ns(), utc_ns=host.utc_ns()))
-            await asyncio.sleep(1 - host.boot_ns() % 1_000_000_000 / 1e9)
+            now_ns = host.boot_ns()
+            if now_ns - paired_ns >= CLOCK_PAIR_EVERY_NS:
+                paired_ns = now_ns
+                self._sequencer.put(ClockPair(t_host_ns=now_ns, utc_ns=host.utc_ns()))
+            step_ns = _BRISK_NS if _S <= now_ns - self._heard_ns < 10 * _S else _S
+            await asyncio.sleep((step_ns - now_ns % step_ns) / _S)
             self._sequencer.put(Tick(t_host_ns=host.boot_ns()))
-            seconds += 1
 
     async def _watch_the_clock(self, air: Air) -> None:
         """The end of the story, or of the time that was asked for."""
@@ -259,6 +267,8 @@ class Live:
     def _arrived(self, frame: Frame) -> None:
         """A frame has its number; what arrives within a moment is worked on together."""
         self._pending.append(frame)
+        if isinstance(frame, Notification):
+            self._heard_ns = frame.t_host_ns
         if self._flush_due is None:
             self._flush_due = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_when_due)
 
