@@ -13,7 +13,7 @@ from companion.posture.stage import Array
 WALKING_SD_G = 0.05
 """Below it at walking cadence nobody walks (|a| over 4 s; chest and lower back, two public sets)."""
 
-WALKING_SHARE = 0.35
+WALKING_SHARE = 0.2
 """From this share of the variance at walking cadence a movement counts as walking."""
 
 

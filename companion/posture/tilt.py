@@ -11,7 +11,6 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from scipy.signal import butter, lfilter, sosfiltfilt
 from vqf import VQF, offlineVQF
 
 from companion.posture.stage import UPS, Array, Beat, Joint, runs
@@ -102,6 +101,8 @@ def _up_of(quat: Array) -> Array:
 
 def _without_gyroscope(state: TiltState, piece: Array) -> tuple[TiltState, Array]:
     """First-order low-pass of the acceleration *vector*, then its direction: averaging angles is worse."""
+    from scipy.signal import lfilter  # takes a second to load, and most sensors have a gyroscope
+
     acc = piece["acc_mps2"]
     gain = float(-np.expm1(-2 * np.pi * CUTOFF_HZ * state.period_ns * 1e-9))
     memory = state.low_pass if state.low_pass is not None else acc[:1] * (1 - gain)
@@ -130,6 +131,8 @@ def best_batch(samples: Array) -> Array:
 
 def _zero_phase(acc: Array, period_ns: int) -> Array:
     """Forth and back through a low-pass of 1 Hz (without gyroscope, batch: 1.2° on moving trunks)."""
+    from scipy.signal import butter, sosfiltfilt
+
     sos = butter(1, min(1.0, 0.4e9 / period_ns), fs=1e9 / period_ns, output="sos")
     smooth = sosfiltfilt(sos, acc, axis=0, padlen=min(len(acc) - 1, 3 * sos.shape[0]))
     return np.asarray(smooth / _length(smooth)[:, None])

@@ -9,7 +9,6 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 import numpy as np
-from scipy.signal import butter, sosfilt
 
 from companion.posture.rows import ROW_NS
 from companion.posture.stage import ROWS, Array, Beat, Joint, runs
@@ -18,8 +17,10 @@ ANGLE_BINS = 5  # 1 s
 SPREAD_BINS = 10  # 2 s
 STRIDE_BINS = 20  # 4 s: six to ten steps
 
-STRIDE_BAND_HZ = (1.2, 2.8)
+STRIDE_BAND_HZ = (1.1, 3.0)
 """Steps of a walk: 1.4 to 2.5 a second, with a margin for the filter's skirts."""
+
+STRIDE_FILTER_S = 1.2
 
 _LEAST_SHARE = 0.5  # of the samples that a full window would hold
 
@@ -35,7 +36,7 @@ class WindowsState:
     done: int = 0  # number of the newest row given out
     heard_ns: int = 0  # session time of the newest sample
     period_ns: int = 0
-    band: Array | None = None  # memory of the band-pass
+    before: Array | None = None  # the newest inputs of the band-pass
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,23 +75,43 @@ def _stride(state: WindowsState, samples: Array) -> tuple[WindowsState, Array]:
     """The part of |a| - 1 g at walking cadence, at each sample."""
     made = np.zeros(len(samples))
     begins = (samples["joint"] & Joint.RESTART) != 0
-    memory, period_ns = state.band, state.period_ns
+    before, period_ns = state.before, state.period_ns
     for first, end in runs(np.cumsum(begins)):
         piece = samples[first:end]
-        if begins[first] or memory is None or int(piece["period_ns"][0]) != period_ns:
+        if begins[first] or before is None or int(piece["period_ns"][0]) != period_ns:
             period_ns = int(piece["period_ns"][0])
-            memory = np.zeros((_band_pass(period_ns).shape[0], 2))
-        if len(_band_pass(period_ns)):
-            made[first:end], memory = sosfilt(_band_pass(period_ns), piece["acc_norm_g"] - 1.0, zi=memory)
-    return replace(state, band=memory, period_ns=period_ns), made
+            before = np.zeros(max(2 * (len(_band_pass(period_ns)) - 1), 0))
+        made[first:end], before = _filtered(_band_pass(period_ns), before, piece["acc_norm_g"] - 1.0)
+    return replace(state, before=before, period_ns=period_ns), made
 
 
 @lru_cache(maxsize=32)
-def _band_pass(period_ns: int) -> Array:
+def _band_pass(period_ns: int) -> tuple[float, ...]:
+    """Half of a symmetric band-pass of about 1.2 s, its middle last: an ideal one under Hann's window.
+
+    Finite on purpose: every output is the same sum of the same inputs, in the same order, for any cut; and a recursive
+    one would need a package that takes a second to load.
+    """
     rate_hz = 1e9 / max(period_ns, 1)
+    half = round(rate_hz * STRIDE_FILTER_S / 2)
     if rate_hz <= 2.5 * STRIDE_BAND_HZ[1]:
-        return np.empty((0, 6))  # too slow a sensor to see steps
-    return np.asarray(butter(2, STRIDE_BAND_HZ, btype="bandpass", fs=rate_hz, output="sos"))
+        return ()  # too slow a sensor to see steps
+    t_s = np.arange(-half, 1) / rate_hz
+    low, high = (2 * edge_hz * np.sinc(2 * edge_hz * t_s) for edge_hz in STRIDE_BAND_HZ)
+    window = 0.5 + 0.5 * np.cos(np.pi * np.arange(-half, 1) / (half + 1))
+    return tuple(((high - low) * window / rate_hz).tolist())
+
+
+def _filtered(taps: tuple[float, ...], before: Array, values: Array) -> tuple[Array, Array]:
+    """`values` through the filter, and what the next ones need of the inputs so far."""
+    if not taps:
+        return np.zeros(len(values)), before
+    inputs = np.concatenate([before, values])
+    count, last = len(values), 2 * (len(taps) - 1)
+    made = taps[-1] * inputs[last // 2 : last // 2 + count]
+    for place, tap in enumerate(taps[:-1]):
+        made += tap * (inputs[place : place + count] + inputs[last - place : last - place + count])
+    return made, inputs[count:]
 
 
 def _sums(state: WindowsState, samples: Array, places: Array, stride: Array, complete: int) -> Array:

@@ -15,7 +15,6 @@ from typing import Any, Self
 
 import numpy as np
 import numpy.typing as npt
-from scipy.signal import firwin, oaconvolve
 
 from companion.errors import UsageError
 from companion.simulator.body import Body, block_times_s
@@ -234,6 +233,8 @@ def _cubic_weights(fraction: Floats) -> Floats:
 
 def _low_pass(motion: Floats, rate_hz: float, pass_hz: float) -> Floats:
     """`motion` (N, 6) without what lies above `pass_hz`, not shifted in time."""
+    from scipy.signal import firwin, oaconvolve  # takes a second to load, and most stories are built in
+
     half = int(np.ceil(2 * rate_hz / pass_hz)) * 4
     taps = firwin(2 * half + 1, 1.125 * pass_hz, fs=rate_hz)
     padded = np.pad(motion, ((half, half), (0, 0)), mode="edge")
