@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 FLUSH_AFTER_S = 0.04
 """So long frames are gathered before the session sees them: what one packet brings is worked on once."""
 
+TICK_WAITS_S = 0.26
+"""Longer than a quarter of a second, which is the longest that a packet of the usual sensors takes to fill."""
+
 _S = 1_000_000_000
 CLOCK_PAIR_EVERY_NS = 60 * _S
 _BRISK_NS = _S // 5
@@ -269,8 +272,13 @@ class Live:
         self._pending.append(frame)
         if isinstance(frame, Notification):
             self._heard_ns = frame.t_host_ns
-        if self._flush_due is None:
-            self._flush_due = asyncio.get_running_loop().call_later(FLUSH_AFTER_S, self._flush_when_due)
+        loop = asyncio.get_running_loop()
+        if isinstance(frame, Tick):  # says nothing by itself while packets come: it goes with the next one
+            self._flush_due = self._flush_due or loop.call_later(TICK_WAITS_S, self._flush_when_due)
+        elif self._flush_due is None or self._flush_due.when() > loop.time() + FLUSH_AFTER_S:
+            if self._flush_due is not None:
+                self._flush_due.cancel()
+            self._flush_due = loop.call_later(FLUSH_AFTER_S, self._flush_when_due)
 
     def _flush_when_due(self) -> None:
         """A session that cannot go on must not look as if it did."""

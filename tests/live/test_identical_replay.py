@@ -31,11 +31,11 @@ def identical(posture: Posture, monitor: Any, *, speed: str) -> list[int]:
 @pytest.mark.parametrize(
     ("name", "least_rows", "events"),
     [
-        ("packets", 100, ["SlouchStarted", "AlertRaised", "SlouchEnded"]),
-        ("link", 75, ["SlouchStarted", "SlouchEnded"]),
-        ("no buffer", 45, []),
-        ("silence", 70, ["SignalLost", "SignalFound"]),
-        ("guided", 110, ["CalibrationTaken"]),
+        ("packets", 90, ["SlouchStarted", "AlertRaised", "SlouchEnded"]),
+        ("link", 70, ["SlouchStarted", "SlouchEnded"]),
+        ("no buffer", 40, []),
+        ("silence", 65, ["SignalLost", "SignalFound"]),
+        ("guided", 100, ["CalibrationTaken"]),
     ],
 )
 def test_replay_repeats_the_session(
@@ -50,14 +50,14 @@ def test_replay_repeats_the_session(
 
 def test_replay_in_time_repeats_it_too(lived: Lived, posture: Posture) -> None:
     rows, told, summaries = identical(posture, lived("packets"), speed="10")
-    assert rows >= 100
+    assert rows >= 90
     assert (told, summaries) == (3, 1)
 
 
 def test_replay_repeats_a_person(lived: Lived, posture: Posture, shared_data: Path) -> None:
     monitor = lived("person")
     rows, _, summaries = identical(posture, monitor, speed="max")
-    assert rows >= 60
+    assert rows >= 55
     assert summaries == 1
     angles = {row["sagittal_deg"] for row in monitor.told("posture") if row["sagittal_deg"] is not None}
     assert len(angles) > 20, "a person moves"
