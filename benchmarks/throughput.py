@@ -1,9 +1,9 @@
-"""Eight hours at 50 Hz, as whole commands: simulate, replay, export; and how fast `--help` is there.
+"""What a night costs: simulate, replay and export of eight hours at 50 Hz, and how soon `--help` stands there.
 
-    python benchmarks/throughput.py [--hours 8] [--runs 3]
+    python benchmarks/throughput.py [--hours 8] [--rounds 3]
 
-Each command is a process of its own, start-up included; the figures are medians with the least and the most. Peak
-memory is that of the largest of the command's runs, as the operating system counts it.
+Each line is a whole process, from its start to its end. Wall time is what a user waits; on a machine that does other
+things too, CPU time (user + system) is what the program itself needs.
 """
 
 import argparse
@@ -13,71 +13,87 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-POSTURE = [sys.executable, "-m", "companion.cli"]
+POSTURE = (sys.executable, "-m", "companion.cli")
+HEAVY = ("numpy", "scipy", "vqf", "bleak", "textual", "bumble")
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
-    """One run of a command."""
+@dataclass(frozen=True)
+class Cost:
+    """What one process took."""
 
     wall_s: float
     cpu_s: float
-    peak_mb: float
+    rss_mb: float
 
 
-def run(*arguments: str) -> Run:
-    """Run `posture` with its output thrown away."""
-    began_s = time.perf_counter()
-    process = subprocess.Popen([*POSTURE, *arguments], stdout=subprocess.DEVNULL)
+def cost_of(*arguments: object) -> Cost:
+    """Run the command line to its end, its stdout thrown away."""
+    began_s = time.monotonic()
+    process = subprocess.Popen([*POSTURE, *map(str, arguments)], stdout=subprocess.DEVNULL)
     _, status, usage = os.wait4(process.pid, 0)
+    wall_s = time.monotonic() - began_s
     process.returncode = os.waitstatus_to_exitcode(status)
     if process.returncode:
-        raise SystemExit(f"posture {' '.join(arguments)} ended with {process.returncode}")
-    return Run(time.perf_counter() - began_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024)
+        raise SystemExit(f"{arguments} ended with {process.returncode}")
+    unit_bytes = 1 if sys.platform == "darwin" else 1024
+    return Cost(wall_s, usage.ru_utime + usage.ru_stime, usage.ru_maxrss * unit_bytes / 1e6)
 
 
-def row(name: str, runs: list[Run], aim: str) -> str:
-    """A line of the table."""
-    walls = sorted(each.wall_s for each in runs)
-    cpu_s = statistics.median(each.cpu_s for each in runs)
-    middle_s = statistics.median(walls)
-    peak_mb = max(each.peak_mb for each in runs)
-    spread = f"{walls[0]:.2f}-{walls[-1]:.2f}"
-    return f"| {name:<42} | {middle_s:8.2f} | {spread:>11} | {cpu_s:7.2f} | {peak_mb:7.0f} | {aim:<16} |"
+def median(run: Callable[[int], Cost], rounds: int) -> Cost:
+    """The median of each figure."""
+    costs = [run(number) for number in range(rounds)]
+    return Cost(*(statistics.median(getattr(cost, name) for cost in costs) for name in ("wall_s", "cpu_s", "rss_mb")))
+
+
+def imported_by_help() -> list[str]:
+    """Which of the heavy packages `--help` loads."""
+    program = "import sys; from companion.cli import main; main(['--help']); print(*sys.modules, file=sys.stderr)"
+    found = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    loaded = {name.partition(".")[0] for name in found.stderr.split()}
+    return [name for name in HEAVY if name in loaded]
+
+
+def line(what: str, cost: Cost, besides: str, aim: str) -> str:
+    return f"| {what} | {cost.wall_s:.2f} s | {cost.cpu_s:.2f} s | {cost.rss_mb:.0f} MB | {besides} | {aim} |"
+
+
+def measured(directory: Path, hours: float, rounds: int) -> list[str]:
+    seconds, night = hours * 3600, directory / "0.posture"
+    told = f"{hours:g} h"
+
+    def simulate(number: int) -> Cost:
+        return cost_of("simulate", "desk-hour", "--to", directory / f"{number}.posture", "--duration", f"{seconds:g}")
+
+    def export(number: int) -> Cost:
+        return cost_of("export", night, "--out", directory / f"csv-{number}", "--tables", "sessions,minutes,episodes")
+
+    help_ = median(lambda _: cost_of("--help"), 10)
+    simulated = median(simulate, rounds)
+    factor = f"{seconds / simulated.wall_s:.0f} × real time"
+    replayed = median(lambda _: cost_of("replay", night, "--speed", "max", "--json"), rounds)
+    exported = median(export, rounds)
+    mb = night.stat().st_size / 1e6 / hours
+    return [
+        "| command | wall | CPU | memory | besides | aim |\n|---|---|---|---|---|---|",
+        line("`posture --help`", help_, f"loads of the heavy packages: {imported_by_help() or 'none'}", "0.5 s"),
+        line(f"`simulate`, {told}", simulated, factor, "500 × real time"),
+        line(f"`replay --speed max --json`, {told}", replayed, f"{seconds / replayed.wall_s:.0f} × real time", "5 s"),
+        line(f"`export` of sessions, minutes, episodes, {told}", exported, "", "3 s"),
+        f"| size of the recording | | | | {mb:.2f} MB/h | 3.5 MB/h |",
+    ]
 
 
 def main() -> None:
-    """Print the table."""
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--hours", type=float, default=8.0)
-    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--rounds", type=int, default=3)
     given = parser.parse_args()
-    length_s = given.hours * 3600
-    with tempfile.TemporaryDirectory() as name:
-        directory = Path(name)
-        session = directory / "0.posture"
-        simulated = []
-        for number in range(given.runs):
-            to = str(directory / f"{number}.posture")
-            simulated.append(run("simulate", "desk-hour", "--to", to, "--duration", f"{length_s:g}"))
-        replay = ("replay", str(session), "--speed", "max", "--json")
-        replayed = [run(*replay) for _ in range(given.runs)]
-        exported = [run("export", str(session), "--out", str(directory / f"csv{n}")) for n in range(given.runs)]
-        helped = [run("--help") for _ in range(max(given.runs, 5))]
-        print(
-            f"| {f'{given.hours:g} h at 50 Hz':<42} | median s | least-most  | CPU s   | peak MB | to reach         |"
-        )
-        print("|---|---:|---:|---:|---:|---|")
-        print(row("simulate", simulated, f"{length_s / 500:.0f} s (500 ×)"))
-        print(row("replay --speed max --json", replayed, "under 5 s"))
-        print(row("export sessions, minutes, episodes", exported, "under 3 s"))
-        print(row("--help", helped, "under 0.5 s"))
-        size_mb = session.stat().st_size / 1e6
-        print(f"\nsession file: {size_mb / given.hours:.2f} MB an hour (12 samples a packet; to reach: 3.5)")
-        print(f"simulate: {length_s / statistics.median(each.wall_s for each in simulated):.0f} × real time")
+    with tempfile.TemporaryDirectory() as directory:
+        print("\n".join(measured(Path(directory), given.hours, given.rounds)))
 
 
 if __name__ == "__main__":
