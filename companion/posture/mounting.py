@@ -9,6 +9,7 @@ import hashlib
 import json
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
+from typing import TypeAlias
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,8 @@ import numpy.typing as npt
 from companion.posture.stage import Array
 
 _PARALLEL_DEG = 5.0
+
+Triple: TypeAlias = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,13 +29,18 @@ class Calibration:
     standard deviation of the baseline; 0 where the directions were declared.
     """
 
-    up: tuple[float, float, float]
-    forward: tuple[float, float, float]
+    up: Triple
+    forward: Triple
     uncertainty_deg: float = 0.0
     axis_ratio: float | None = None  # eigenvalue ratio of the bend; None: declared
     method: str = "declared"  # declared, guided
     profile: str = "desk"
     taken_utc: str = ""
+    kind: str = "sitting"  # sitting, standing: what the profile is for
+    spread_deg: float = 0.0  # how far the trunk moved within the holds
+    slouch: Triple | None = None  # up at the wearer's usual slouch; None: never shown
+    wobble_deg: float | None = None  # of the fit test; None: not done
+    walking: Triple | None = None  # up over the first walk after it; not part of the baseline's identity
 
     @classmethod
     def from_axes(cls, up: npt.ArrayLike, forward: npt.ArrayLike) -> "Calibration":
@@ -50,7 +58,7 @@ class Calibration:
     @property
     def calibration_id(self) -> str:
         """A short name made from the content."""
-        return hashlib.sha256(self.to_json().encode()).hexdigest()[:12]
+        return hashlib.sha256(replace(self, walking=None).to_json().encode()).hexdigest()[:12]
 
     @property
     def rotation(self) -> Array:
@@ -82,6 +90,9 @@ class Calibration:
         try:
             fields = json.loads(text)
             up, forward = (_triple(_unit(name, fields.pop(name))) for name in ("up", "forward"))
+            for name in ("slouch", "walking"):
+                if fields.get(name) is not None:
+                    fields[name] = _triple(_unit(name, fields[name]))
             known = {key: fields[key] for key in cls.__dataclass_fields__ if key in fields}
             made = cls(up=up, forward=forward, **known)
             return replace(made, uncertainty_deg=float(made.uncertainty_deg))
@@ -90,7 +101,7 @@ class Calibration:
 
 
 @lru_cache(maxsize=32)
-def _rotation(up: tuple[float, float, float], forward: tuple[float, float, float]) -> Array:
+def _rotation(up: Triple, forward: Triple) -> Array:
     u, f = np.array(up), np.array(forward)
     return np.stack([f, np.cross(u, f), u])
 
@@ -104,7 +115,7 @@ def _unit(name: str, direction: npt.ArrayLike) -> Array:
     return vector if abs(length - 1.0) < 1e-12 else vector / length
 
 
-def _triple(vector: Array) -> tuple[float, float, float]:
+def _triple(vector: Array) -> Triple:
     x, y, z = (float(value) for value in vector)
     return x, y, z
 

@@ -55,6 +55,16 @@ class RowFlag(IntFlag):
     SNOOZED = 1  # no cues were to be given
     IN_EPISODE = 2  # a slouch was under way, breaks of up to 5 s included
     CLIPPED = 4  # some sample of the row was at the end of the sensor's range
+    SUSPECT = 8  # the sensor may have slipped
+    FROZEN = 16  # some sample of the row repeated the one before it, as no living trunk does
+
+
+class Suspicion(IntEnum):
+    """Whether the sensor still sits where it was calibrated."""
+
+    NONE = 0
+    SUSPECT = 1  # beyond the slip limit: told with every cue
+    HELD = 2  # beyond 20° or upside down: nothing is judged
 
 
 CONTEXTS: tuple[str, ...] = tuple(context.name.lower() for context in Context)

@@ -75,6 +75,7 @@ UPS = np.dtype(
         ("settled", "?"),  # the filter has had time since its last start
         ("gyro", "?"),  # a gyroscope took part
         ("up", "<f8", (3,)),  # the up direction in the calibrated frame
+        ("sigma_deg", "<f8"),  # one standard deviation of its error about either horizontal axis
         ("acc_norm_g", "<f8"),
     ],
     align=True,
@@ -89,6 +90,8 @@ ROWS = np.dtype(
         ("acc_sd_g", "<f8"),  # standard deviation of |a| over 2 s; NaN: too few samples
         ("stride_share", "<f8"),  # share of the variance of |a| over 4 s that lies at walking cadence
         ("stride_sd_g", "<f8"),  # its standard deviation at walking cadence over 4 s
+        ("sigma_deg", "<f8"),  # of the filter over the last second: one standard deviation about one axis
+        ("velocity_dps", "<f8"),  # how fast the up direction turns, low-passed at 5 Hz; NaN: no gyroscope
         ("rate_hz", "<f8"),  # nominal rate of the samples in force; NaN before the first
         ("settled", "?"),
         ("gyro", "?"),
@@ -101,6 +104,8 @@ ROWS = np.dtype(
         ("slouch_pct", "<f8"),
         ("deviation_deg", "<f8"),  # the number judged
         ("uncertainty_deg", "<f8"),
+        ("suspicion", "u1"),  # Suspicion: has the sensor slipped
+        ("slip_deg", "<f8"),  # how far, where it is suspected; NaN: not
         ("episode", "<i8"),  # number of the slouch under way or ended here; 0: none
         ("episode_step", "u1"),  # EpisodeStep
         ("ended_by", "u1"),  # EndedBy
