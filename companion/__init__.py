@@ -16,8 +16,8 @@ _HOMES = {
     "estimate_up": "companion.analysis",
     "analyse": "companion.analysis",
     "Analysis": "companion.analysis",
-    "Calibration": "companion.posture.mounting",
-    "CalibrationRefused": "companion.posture.calibration",
+    "Calibration": "companion.posture.calibration",
+    "CalibrationRefused": "companion.posture.baselines",
     "calibrate": "companion.analysis",
     "Settings": "companion.settings",
     "Session": "companion.session",
@@ -30,8 +30,8 @@ __all__ = ["__version__", *_HOMES]  # noqa: PLE0604 - the names are the table ab
 if TYPE_CHECKING:
     from companion.analysis import Analysis, analyse, calibrate, estimate_up
     from companion.errors import RecordingError
-    from companion.posture.calibration import CalibrationRefused
-    from companion.posture.mounting import Calibration
+    from companion.posture.baselines import CalibrationRefused
+    from companion.posture.calibration import Calibration
     from companion.posture.rows import CONTEXTS, POSTURE, STATES
     from companion.recording import open_recording
     from companion.session import Session

@@ -8,12 +8,13 @@ from typing import Any
 
 import numpy as np
 
-from companion.arrivals import Quality, arrivals_of, end_of
-from companion.posture.calibration import CalibrationRefused, Guide
+from companion.arrivals import Quality, arrivals_of, end_of, period_of
+from companion.posture.baselines import CalibrationRefused
+from companion.posture.calibration import Calibration
 from companion.posture.events import Event
 from companion.posture.gate import Gate
-from companion.posture.mounting import Calibration
-from companion.posture.stage import Array
+from companion.posture.guide import Guide
+from companion.posture.stage import Array, Columns, runs
 from companion.posture.summary import SESSION_COLUMNS
 from companion.posture.tilt import Tilt, best_batch
 from companion.posture.timeline import Timeline
@@ -24,6 +25,11 @@ from firmware_protocol.samples import SAMPLES
 
 _PERIOD_SAMPLES = 64
 """So many samples tell the sampling period: the first ones, however the samples are cut."""
+
+_BEHIND_NS = 1_000_000_000  # samples may be so much out of order
+_LEAP_NS = 86_400 * 1_000_000_000  # no clock of samples stands still for longer
+_MOST_NS = 1 << 61
+_MOST_COUNTED = 1 << 33  # samples: a year at 200 Hz and some
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,8 +92,8 @@ class Analysis:
             return
         if self._clock is None:
             self._clock = _Clock.of(samples)
-        arrivals = self._clock.arrivals(samples, self._quality.samples)
-        self._quality.add(arrivals, Decoded(samples=samples, lost=self._clock.lost(samples)))
+        arrivals, lost = self._clock.take(samples, self._quality.samples)
+        self._quality.add(arrivals, Decoded(samples=samples, lost=lost))
         self._stream.step(arrivals)
         self._take()
 
@@ -100,55 +106,99 @@ class Analysis:
 
 @dataclass(slots=True)
 class _Clock:
-    """Which of the samples' times is used, and what they say about the sampling period."""
+    """The samples' time, made to grow: which of their times is used, and what it says about the sampling period.
+
+    Where it goes back, leaps or a counter begins anew, a new segment begins one period later: a flaw of a clock costs a
+    restart of the filters, never a sample.
+    """
 
     name: str  # the field
-    t0_ns: int
     period_ns: int
-    newest_ns: int
-    newest_index: int = -1
+    raw_ns: int  # the field's newest value
+    newest_ns: int = 0  # the time made of it, 0 at the first sample
+    counter: int = -1  # the newest
+    counted: int = -1  # the largest of this segment
+    counted_ns: int = 0  # time of the newest that has one
+    segment: int = 0  # as given
+    segments: int = 0  # so many have begun after the first
+    fell_back: bool = False
+    spoilt: bool = False  # whether the newest step of time was no step of time
 
     @classmethod
     def of(cls, samples: Array) -> "_Clock":
-        name = next((name for name in ("t_device_ns", "t_host_ns") if (samples[name] >= 0).any()), None)
-        if name is None:
+        for first in (samples[:_PERIOD_SAMPLES], samples):
+            name = next((name for name in ("t_device_ns", "t_host_ns") if (first[name] >= 0).any()), None)
+            if name is not None:
+                break
+        else:
             raise ValueError("samples need t_device_ns or t_host_ns: without a clock there is no sampling period")
-        first = samples[:_PERIOD_SAMPLES]
-        period_ns = _period_ns(first[name], first["index"])
-        return cls(name, int(first[name][0]), period_ns, int(first[name][0]))
+        period_ns = _period_ns(first[name][first[name] >= 0], first["index"][first[name] >= 0])
+        return cls(
+            name,
+            period_ns,
+            int(first[name][first[name] >= 0][0]),
+            counter=int(first["index"][0]) - 1,
+            segment=int(first["segment"][0]),
+        )
 
-    def arrivals(self, samples: Array, first_number: int) -> Array:
-        """The samples as ARRIVALS, each a packet of its own, time 0 at the first."""
-        timed = samples.copy()
-        timed["t_host_ns"] = samples[self.name]
-        made = arrivals_of(timed, np.full(len(samples), self.period_ns), self.t0_ns, first_number)
-        made["behind"] = 0
-        self.newest_ns = max(self.newest_ns, int(samples[self.name].max()))
-        return made
+    def take(self, samples: Array, first_number: int) -> tuple[Columns, int]:
+        """The samples as ARRIVALS, each a packet of its own, and how many numbers are newly missing between them."""
+        times_ns, anew = self._times(samples[self.name])
+        index = np.clip(samples["index"], -1, _MOST_COUNTED)
+        steps = np.diff(index, prepend=self.counter)
+        anew |= (steps * self.period_ns < -_BEHIND_NS) & (index >= 0)
+        anew |= np.diff(samples["segment"].astype(np.int64), prepend=self.segment) != 0
+        segments = self.segments + np.cumsum(anew)
+        parts = [(slice(first, end), bool(anew[first])) for first, end in runs(segments)]
+        lost = sum(self._missing(index[part], times_ns[part], begins) for part, begins in parts)
+        self.newest_ns, self.counter = int(times_ns[-1]), int(index[-1])
+        self.segment, self.segments = int(samples["segment"][-1]), int(segments[-1])
+        made = arrivals_of(samples, np.full(len(samples), self.period_ns), 0, first_number)
+        device_ns = np.where(samples["t_device_ns"] >= 0, times_ns if self.name == "t_device_ns" else 0, -1)
+        own = {"t_device_ns": device_ns, "index": index, "segment": segments, "t_host_ns": times_ns}
+        return made.changed(behind=np.zeros(len(samples), np.int64), **own), lost
 
-    def lost(self, samples: Array) -> int:
-        """How many numbers are newly missing from the counter of one segment."""
-        newest = int(samples["index"].max())
-        if newest < 0:
+    def _times(self, raw_ns: Array) -> tuple[Array, Array]:
+        """Times that go on where the clock's do not, and where they had to."""
+        known = np.maximum.accumulate(np.where(raw_ns >= 0, np.arange(1, len(raw_ns) + 1), 0))
+        held_ns = np.minimum(np.concatenate([[self.raw_ns], raw_ns])[known], _MOST_NS)  # missing: as the one before
+        steps = np.diff(held_ns, prepend=self.raw_ns)
+        back = steps < 0
+        twice = back & np.concatenate([[self.fell_back], back[:-1]])
+        spoilt = twice | (steps < -_BEHIND_NS) | (steps > _LEAP_NS)
+        anew = spoilt & ~np.concatenate([[self.spoilt], spoilt[:-1]])
+        self.raw_ns, self.fell_back, self.spoilt = int(held_ns[-1]), bool(back[-1]), bool(spoilt[-1])
+        return self.newest_ns + np.cumsum(np.where(spoilt, self.period_ns, steps)), anew
+
+    def _missing(self, index: Array, times_ns: Array, anew: bool) -> int:
+        """How many numbers of one segment are newly missing; a leap that the clock does not bear out misses none."""
+        index, times_ns = index[index >= 0], times_ns[index >= 0]
+        self.counted = -1 if anew else self.counted
+        if len(index) == 0:
             return 0
-        first = self.newest_index if self.newest_index >= 0 else int(samples["index"][0]) - 1
-        self.newest_index = max(newest, first)
-        return self.newest_index - first - len(samples)
+        if self.counted < 0:
+            self.counted, self.counted_ns = int(index[0]) - 1, int(times_ns[0])
+        newest = np.maximum.accumulate(np.concatenate([[self.counted], index]))
+        steps, passed_ns = np.diff(newest), np.diff(times_ns, prepend=self.counted_ns)
+        self.counted, self.counted_ns = int(newest[-1]), int(times_ns[-1])
+        borne_out = (steps > 0) & (steps * self.period_ns <= 2 * passed_ns + _BEHIND_NS)
+        return int((steps[borne_out] - 1).sum()) - int((index < newest[1:]).sum())
 
-    def end(self) -> Array:
+    def end(self) -> Columns:
         """The last sample stands for its whole period."""
-        return end_of(self.newest_ns, self.t0_ns, self.period_ns)
+        return end_of(self.newest_ns, 0, self.period_ns)
 
 
 def _period_ns(times_ns: Array, index: Array) -> int:
     """The usual step of a clock per sample; packets whose samples share one arrival are averaged over."""
     if len(times_ns) < 2:
-        return 20_000_000
-    counted = index if (index >= 0).all() else np.arange(len(times_ns))
-    steps = np.maximum(np.diff(counted), 1)
-    usual = float(np.median(np.diff(times_ns) / steps))
+        return period_of(None)
+    counted = index if (index >= 0).all() and (np.diff(index) > 0).all() else np.arange(len(times_ns))
+    times_ns, counted = np.minimum(times_ns, _MOST_NS), np.minimum(counted, _MOST_COUNTED)
+    usual = float(np.median(np.diff(times_ns) / np.maximum(np.diff(counted), 1)))
     whole = (int(times_ns[-1]) - int(times_ns[0])) / max(int(counted[-1] - counted[0]), 1)
-    return max(round(usual if usual > 0 else whole), 1)
+    period_ns = usual if usual > 0 else whole
+    return period_of(1e9 / period_ns if period_ns > 0 else None)
 
 
 def analyse(samples: Array, calibration: Calibration | None = None, settings: Settings | None = None) -> Result:
@@ -168,7 +218,7 @@ def estimate_up(samples: Array, causal: bool = True) -> Array:
     made = np.full((len(samples), 3), np.nan)
     if len(samples) == 0:
         return made
-    arrivals = _Clock.of(samples).arrivals(samples, 0)
+    arrivals = _Clock.of(samples).take(samples, 0)[0]
     timeline, gate, tilt = Timeline(), Gate(), Tilt()
     passed = gate.step(gate.start(), timeline.step(timeline.start(), arrivals)[1])[1]
     up = tilt.step(tilt.start(), passed)[1]["up"] if causal else best_batch(passed)
@@ -180,13 +230,35 @@ def estimate_up(samples: Array, causal: bool = True) -> Array:
 
 
 def calibrate(samples: Array) -> Calibration:
-    """The baseline in SAMPLES (N,) of a hold, forward bends and a hold; raises CalibrationRefused with the reason."""
-    run = Analysis(keep_angles=True)
-    run.feed(samples)
-    run.close()
-    guide = Guide()
-    guide.feed(run.angles)
+    """The baseline in SAMPLES (N,) of a hold, forward bends and a hold; raises CalibrationRefused with the reason.
+
+    However long the wearer took between the steps; ValueError where the samples have no clock.
+    """
+    guide = Guide(patience_s=None)
+    if len(samples):
+        guide.feed(_steady_angles(samples))
     finished = guide.finish()
     if isinstance(finished, CalibrationRefused):
         raise finished
     return finished
+
+
+def _steady_angles(samples: Array) -> Array:
+    """ANGLES with the best batch estimate of up, which needs no time to settle; angles from a baseline are 0.
+
+    No trunk turns on and on, so over a calibration the median of each rate is the gyroscope's bias; the batch filter
+    has too little time to find one of 2 °/s.
+    """
+    timeline, gate = Timeline(), Gate()
+    arrivals = _Clock.of(samples).take(samples, 0)[0]
+    passed = gate.step(gate.start(), timeline.step(timeline.start(), arrivals)[1])[1]
+    real = passed["number"] >= 0
+    made = np.zeros(int(real.sum()), dtype=ANGLES)
+    for name in ("t_session_ns", "acc_mps2", "gyr_radps"):
+        made[name] = passed[name][real]
+    if not len(made):
+        return made
+    bias_radps = np.median(made["gyr_radps"], axis=0)
+    level = passed.changed(gyr_radps=passed["gyr_radps"] - bias_radps)
+    made["up"], made["settled"] = best_batch(level)[real], True
+    return made

@@ -5,66 +5,110 @@ Pure. Knows: samples, packets, ticks. Must never know: bytes, postures.
 
 from dataclasses import dataclass, field
 from itertools import pairwise
+from math import fsum, sqrt
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from companion.posture.stage import ARRIVALS, Array, Beat
+from companion.posture.stage import ARRIVALS, Array, Beat, Columns
+from companion.posture.timeline import LEAST_GRACE_NS
 from firmware_protocol.drivers import Decoded
 from firmware_protocol.samples import SampleFlag
 
 FALLBACK_RATE_HZ = 50.0
+_CLOCKS = ("t_host_ns", "t_device_ns", "index", "number", "period_ns", "segment")
+_SAMPLE = int(Beat.SAMPLE)
+_CLIPPED = np.uint32(SampleFlag.CLIPPED)
 _MINUTE_NS = 60 * 1_000_000_000
 _LEAST_MINUTES = 15
 """A drift measured over less says nothing: 25 ppm of error after 5 minutes, 2.5 after 15."""
+_OUTLYING = 3.0  # standard deviations from the line
+_RESOLUTION_S = 0.001  # of the clocks of sensors
+_RATES_HZ = (0.1, 10_000.0)  # no sensor of motion samples more slowly or faster
 
 
 def arrivals_of(
-    samples: Array, periods_ns: Array, t0_ns: int, first_number: int, ticks_ns: npt.ArrayLike = ()
-) -> Array:
+    samples: Array,
+    periods_ns: Array,
+    t0_ns: int,
+    first_number: int,
+    ticks_ns: npt.ArrayLike = (),
+    heard_ns: int | None = None,
+) -> Columns:
     """SAMPLES, in order of arrival, as ARRIVALS, with ticks of the host's clock among them.
 
-    Samples of one packet share their `t_host_ns`; no tick has the time of a packet.
+    Samples of one packet share their `t_host_ns`; no tick has the time of a packet. Ticks that come so soon after a
+    packet that they say nothing are left out: nearly all of them. `heard_ns`: arrival of the newest sample before.
     """
-    ticks = np.asarray(ticks_ns, dtype=np.int64)
-    made = np.zeros(len(samples) + len(ticks), dtype=ARRIVALS)
-    times_ns = samples["t_host_ns"]
-    # Both are in order: an element's place is its own number and how many of the others come before it.
-    where: Array | slice = slice(None)
-    if len(ticks):
-        where = np.arange(len(samples)) + np.searchsorted(ticks, times_ns)
-        _put_ticks(made, np.arange(len(ticks)) + np.searchsorted(times_ns, ticks), ticks - t0_ns, Beat.TICK)
-    for name in ("t_device_ns", "index", "segment", "acc_mps2", "gyr_radps"):
-        made[name][where] = samples[name]
-    made["t_host_ns"][where] = times_ns - t0_ns
-    made["period_ns"][where] = periods_ns
-    made["behind"][where] = _behind(times_ns)
-    made["number"][where] = first_number + np.arange(len(samples))
-    made["clipped"][where] = (samples["flags"] & SampleFlag.CLIPPED) != 0
-    return made
+    times_ns = np.ascontiguousarray(samples["t_host_ns"])
+    ticks = _telling(np.asarray(ticks_ns, dtype=np.int64), times_ns, heard_ns)
+    made = {name: np.ascontiguousarray(samples[name]) for name in ("t_device_ns", "index", "acc_mps2", "gyr_radps")}
+    made["t_host_ns"] = times_ns - t0_ns
+    made["segment"] = samples["segment"].astype(np.int64)
+    made["period_ns"] = periods_ns
+    made["behind"] = _behind(times_ns)
+    made["number"] = np.arange(first_number, first_number + len(samples))
+    made["beat"] = np.zeros(len(samples), np.uint8)
+    made["clipped"] = (samples["flags"] & _CLIPPED) != 0
+    arrivals = Columns(made)
+    if len(ticks) == 0:
+        return arrivals
+    order = np.argsort(np.concatenate([times_ns, ticks]), kind="stable")
+    return Columns.joined([arrivals, _ticks(ticks - t0_ns, Beat.TICK)])[order]
 
 
-def end_of(t_host_ns: int, t0_ns: int, period_ns: int) -> Array:
+def period_of(rate_hz: float | None, fallback_hz: float = FALLBACK_RATE_HZ) -> int:
+    """The sampling period in nanoseconds; that of the fallback where a rate is unknown or no sensor's."""
+    rates = (rate for rate in (rate_hz, fallback_hz) if rate is not None and _RATES_HZ[0] <= rate <= _RATES_HZ[1])
+    return round(1e9 / next(rates, FALLBACK_RATE_HZ))
+
+
+def with_guesses_flagged(samples: Array) -> Array:
+    """The same SAMPLES, with TIME_GUESSED where a sensor gave neither clock nor counter."""
+    if len(samples) == 0 or samples["index"].min() >= 0:
+        return samples
+    guessed = (samples["index"] < 0) & (samples["t_device_ns"] < 0)
+    flagged = samples.copy()
+    flagged["flags"][guessed] |= np.uint32(SampleFlag.TIME_GUESSED)
+    return flagged
+
+
+def end_of(t_host_ns: int, t0_ns: int, period_ns: int) -> Columns:
     """The end of a session as ARRIVALS."""
-    made = np.zeros(1, dtype=ARRIVALS)
-    _put_ticks(made, np.zeros(1, dtype=np.int64), np.array([t_host_ns - t0_ns]), Beat.END)
-    made["period_ns"] = period_ns
-    return made
+    return _ticks(np.array([t_host_ns - t0_ns]), Beat.END).changed(period_ns=np.array([period_ns]))
 
 
-def _put_ticks(made: Array, where: Array, times_ns: Array, beat: Beat) -> None:
-    made["t_host_ns"][where], made["beat"][where], made["number"][where] = times_ns, beat, -1
-    made["acc_mps2"][where] = made["gyr_radps"][where] = np.nan
+def _ticks(times_ns: Array, beat: Beat) -> Columns:
+    count = len(times_ns)
+    nothing = np.full((count, 3), np.nan)
+    return Columns.zeros(count, ARRIVALS).changed(
+        t_host_ns=times_ns,
+        beat=np.full(count, beat, np.uint8),
+        number=np.full(count, -1),
+        acc_mps2=nothing,
+        gyr_radps=nothing,
+    )
+
+
+def _telling(ticks_ns: Array, packets_ns: Array, heard_ns: int | None) -> Array:
+    """The ticks that may find nothing arriving."""
+    if len(ticks_ns) == 0:
+        return ticks_ns
+    never_ns = int(ticks_ns[0]) - LEAST_GRACE_NS - 1
+    heard = np.concatenate([[never_ns if heard_ns is None else heard_ns], packets_ns])
+    late: Array = ticks_ns - heard[np.searchsorted(packets_ns, ticks_ns)] > LEAST_GRACE_NS
+    return ticks_ns[late]
 
 
 def _behind(t_host_ns: Array) -> Array:
     """How many samples follow in the same packet."""
     if len(t_host_ns) == 0:
         return np.empty(0, dtype=np.int64)
-    last = np.flatnonzero(np.append(t_host_ns[1:] != t_host_ns[:-1], True))
-    places = np.arange(len(t_host_ns))
-    return np.asarray(last[np.searchsorted(last, places)] - places)
+    if t_host_ns[0] == t_host_ns[-1]:  # one packet, as in a live session
+        return np.arange(len(t_host_ns) - 1, -1, -1)
+    last = np.append(np.flatnonzero(t_host_ns[1:] != t_host_ns[:-1]), len(t_host_ns) - 1)
+    return np.repeat(last, np.diff(last, prepend=-1)) - np.arange(len(t_host_ns))
 
 
 @dataclass(slots=True)
@@ -76,6 +120,13 @@ class _Span:
     index: int
     newest_ns: int
     delays: dict[int, int] = field(default_factory=dict)  # minute of the session: shortest delay in it
+
+    def add(self, index: Array, device_ns: Array, host_ns: Array, minute: int) -> None:
+        """Packets of one minute: the last sample in each, and its arrival."""
+        if int(index[-1]) > self.index:
+            self.index, self.newest_ns = int(index[-1]), int(host_ns[-1])
+        shortest = int((host_ns - device_ns).min())
+        self.delays[minute] = min(shortest, self.delays.get(minute, shortest))
 
 
 @dataclass(slots=True)
@@ -89,30 +140,29 @@ class Quality:
     outages: int = 0
     spans: dict[int, _Span] = field(default_factory=dict)
 
-    def add(self, arrivals: Array, decoded: Decoded) -> None:
+    def add(self, arrivals: Columns, decoded: Decoded) -> None:
         """Count what frames held, and the same samples as ARRIVALS (packets whole; ticks among them do not count)."""
         self.lost += decoded.lost
         self.duplicates += decoded.duplicates
         self.malformed += len(decoded.malformed)
         self.samples += len(decoded.samples)
-        packets = arrivals[(arrivals["behind"] == 0) & (arrivals["beat"] == Beat.SAMPLE)]
+        last = np.flatnonzero((arrivals["behind"] == 0) & (arrivals["beat"] == _SAMPLE))
+        if len(last) == 0:
+            return
+        packets = {name: arrivals[name][last] for name in _CLOCKS}
+        host_ns, segment = packets["t_host_ns"], packets["segment"]
         index = np.where(packets["index"] >= 0, packets["index"], packets["number"])
-        device = np.where(packets["t_device_ns"] >= 0, packets["t_device_ns"], index * packets["period_ns"])
-        minutes = packets["t_host_ns"] // _MINUTE_NS
-        changed = (np.diff(packets["segment"]) != 0) | (np.diff(minutes) != 0)
-        edges = [0, *(np.flatnonzero(changed) + 1).tolist(), len(packets)]
-        for first, end in pairwise(edges):
-            if end > first:
-                self._add_minute(packets[first:end], index[first:end], device[first:end], int(minutes[first]))
+        device_ns = np.where(packets["t_device_ns"] >= 0, packets["t_device_ns"], index * packets["period_ns"])
+        minutes = host_ns // _MINUTE_NS
+        changed = (segment[1:] != segment[:-1]) | (minutes[1:] != minutes[:-1])
+        for first, end in pairwise([0, *(np.flatnonzero(changed) + 1).tolist(), len(last)]):
+            span = self._span(int(segment[first]), int(index[first]), int(host_ns[first]))
+            span.add(index[first:end], device_ns[first:end], host_ns[first:end], int(minutes[first]))
 
-    def _add_minute(self, packets: Array, index: Array, device_ns: Array, minute: int) -> None:
-        host_ns = packets["t_host_ns"]
-        fresh = _Span(int(index[0]), int(host_ns[0]), int(index[0]), int(host_ns[0]))
-        span = self.spans.setdefault(int(packets["segment"][0]), fresh)
-        if int(index[-1]) > span.index:
-            span.index, span.newest_ns = int(index[-1]), int(host_ns[-1])
-        shortest = int((host_ns - device_ns).min())
-        span.delays[minute] = min(shortest, span.delays.get(minute, shortest))
+    def _span(self, segment: int, index: int, host_ns: int) -> _Span:
+        if segment not in self.spans:
+            self.spans[segment] = _Span(index, host_ns, index, host_ns)
+        return self.spans[segment]
 
     @property
     def loss_pct(self) -> float | None:
@@ -129,6 +179,8 @@ class Quality:
 
     def columns(self) -> dict[str, Any]:
         """The columns of `sessions` about data quality; None: nothing to say."""
+        longest = max((span.delays for span in self.spans.values()), key=len, default={})
+        drift_ppm, drift_sigma_ppm = drift_of(longest)
         return {
             "rate_hz": self.rate_hz,
             "samples": self.samples,
@@ -136,15 +188,31 @@ class Quality:
             "duplicates": self.duplicates,
             "malformed": self.malformed,
             "loss_pct": self.loss_pct,
-            "drift_ppm": self._drift_ppm(),
+            "drift_ppm": drift_ppm,
             "outages": self.outages,
+            "drift_sigma_ppm": drift_sigma_ppm,
         }
 
-    def _drift_ppm(self) -> float | None:
-        """How much faster the sensor's clock runs than the host's, in parts per million, from the shortest delays."""
-        delays = max((span.delays for span in self.spans.values()), key=len, default={})
-        if len(delays) < _LEAST_MINUTES:
-            return None
-        minutes, values = np.array(sorted(delays.items()), dtype=np.float64).T
-        slope = np.polynomial.Polynomial.fit(minutes * 60.0, (values - values[0]) * 1e-9, 1).convert().coef[1]
-        return float(-slope * 1e6)
+
+def drift_of(delays_ns: dict[int, int]) -> tuple[float | None, float | None]:
+    """How much faster the sensor's clock runs than the host's, in parts per million, and its standard error.
+
+    `delays_ns`: minute of the session to the shortest delay in it. None: too few minutes to say. A straight line by
+    least squares through the minutes that lie on one; those in which every packet was late are left out, as seen from
+    a first line by the median of slopes between the halves (Theil 1950, incomplete method).
+    """
+    if len(delays_ns) < _LEAST_MINUTES:
+        return None, None
+    minutes, delays = np.array(sorted(delays_ns.items())).T
+    t_s, late_s = minutes * 60.0, (delays - delays[0]) * 1e-9
+    half = len(t_s) // 2
+    slope = np.median((late_s[-half:] - late_s[:half]) / (t_s[-half:] - t_s[:half]))
+    off_s = late_s - slope * t_s
+    off_s -= np.median(off_s)
+    near = np.abs(off_s) <= _OUTLYING * 1.4826 * np.median(np.abs(off_s)) + _RESOLUTION_S
+    x, y = t_s[near].tolist(), late_s[near].tolist()
+    mean_x, mean_y = fsum(x) / len(x), fsum(y) / len(y)
+    spread = fsum((a - mean_x) ** 2 for a in x)
+    slope = fsum((a - mean_x) * (b - mean_y) for a, b in zip(x, y, strict=True)) / spread
+    left = fsum((b - mean_y - slope * (a - mean_x)) ** 2 for a, b in zip(x, y, strict=True))
+    return float(-slope * 1e6), float(sqrt(left / (len(x) - 2) / spread) * 1e6)

@@ -8,12 +8,13 @@ where frames come from, or where rows go.
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from companion.arrivals import FALLBACK_RATE_HZ, Quality, arrivals_of, end_of
+from companion.arrivals import Quality, arrivals_of, end_of, period_of, with_guesses_flagged
 from companion.errors import RecordingError, SettingsError
 from companion.posture.events import (
     BatteryLow,
@@ -38,6 +39,7 @@ from firmware_protocol.frames import (
     Frame,
     LinkDown,
     LinkUp,
+    Notification,
     Opened,
     RecorderTrouble,
     SettingChanged,
@@ -50,9 +52,10 @@ __all__ = ["ANGLES", "Report", "Session", "labels"]
 BATTERY_WARNINGS_PCT = (20.0, 10.0)
 
 _S = 1_000_000_000
-_BARRIERS = (LinkUp, LinkDown, UserMark, SettingChanged, CalibrationSet, Dropped, RecorderTrouble, Closed)
-_AT_ONCE = 8192
-"""So many frames are worked on at a time: bounds memory, changes no bit."""
+_BARRIERS = frozenset({LinkUp, LinkDown, UserMark, SettingChanged, CalibrationSet, Dropped, RecorderTrouble, Closed})
+_SAMPLES_AT_ONCE = 40_000
+_MOST_AT_ONCE = 16_384
+"""So many samples, and frames, are worked on at a time: bounds memory, keeps near the cache, changes no bit."""
 
 
 class Session:
@@ -61,17 +64,21 @@ class Session:
     Raises RecordingError where a driver, settings or a calibration that the frames name cannot be used.
     """
 
-    def __init__(self, header: Opened, *, view: str = "lived", keep_angles: bool = False) -> None:
+    def __init__(
+        self, header: Opened, *, view: str = "lived", keep_angles: bool = False, keep_exposed: bool = False
+    ) -> None:
         self.header = header
         self.settings = _settings(header)
         self.calibration = _calibration(header.calibration_json)
         self._view = view
         self._driver = _driver(header)
         self._decoder = self._driver.new_decoder()
-        self._stream = Stream(self._parameters(), keep_angles=keep_angles)
+        self._stream = Stream(self._parameters(), keep_angles=keep_angles, keep_exposed=keep_exposed)
         self._quality = Quality()
         self._periods_ns: dict[int, int] = {}
         self._newest_ns = header.t_host_ns - 1
+        self._heard_ns: int | None = None
+        self._at_once = _MOST_AT_ONCE // 4
         self._warned_pct = 101.0
         self._ended = False
 
@@ -80,38 +87,54 @@ class Session:
         """Session time of the newest row."""
         return self._stream.t_session_ns
 
+    def exposure(self) -> list[dict[str, Any]]:
+        """The lines of the table `exposure` so far, where the session was made to keep what they need."""
+        return self._stream.tally.exposure_lines()
+
+    @property
+    def learned(self) -> Calibration | None:
+        """The calibration in force with the reference of walking found in this session; None: nothing to remember."""
+        return self._stream.learned
+
     def feed(self, frames: Iterable[Frame]) -> Report:
         """What these frames complete; frames after `Closed` are passed over."""
-        flow: list[Frame] = []
-        for frame in frames:
-            barrier = isinstance(frame, _BARRIERS)
-            if barrier or len(flow) >= _AT_ONCE:
-                self._flow(flow)
-                flow = []
-            if barrier:
-                self._barrier(frame)
-            else:
-                flow.append(frame)
-        self._flow(flow)
-        return replace(self._stream.take(), loss_pct=self._quality.loss_pct, rate_hz=self._quality.rate_hz)
+        source = iter(frames)
+        while piece := list(islice(source, self._at_once)):
+            self._piece(self._stamped(piece))
+        return self._stream.take(loss_pct=self._quality.loss_pct, rate_hz=self._quality.rate_hz)
 
     def close(self) -> Report:
         """The end: what was still open, and the summary."""
         if not self._ended:  # cut off: the last thing heard is the end
             self._end(max(self._newest_ns, self.header.t_host_ns))
         self._stream.finish()
-        return replace(self._stream.take(), summary=self._summary())
+        return self._stream.take(summary=self._summary())
 
-    def _flow(self, frames: list[Frame]) -> None:
-        """Frames between two barriers: packets and ticks."""
+    def _piece(self, frames: list[Frame]) -> None:
+        """Any frames; nearly always there is no barrier among them."""
+        others = [frame for frame in frames if type(frame) is not Notification]
+        if _BARRIERS.isdisjoint(map(type, others)):
+            self._flow(frames, others)
+            return
+        done = 0
+        for place in [place for place, frame in enumerate(frames) if type(frame) in _BARRIERS]:
+            self._flow(frames[done:place], frames[done:place])
+            self._barrier(frames[place])
+            done = place + 1
+        self._flow(frames[done:], frames[done:])
+
+    def _flow(self, frames: list[Frame], others: list[Frame]) -> None:
+        """Frames between two barriers: packets and ticks; `others` has at least all that are no notifications."""
         if not frames or self._ended:
             return
-        frames = self._stamped(frames)
         decoded = self._decoder.feed(frames)
-        self._stream.decoded(decoded.samples, decoded.batteries, decoded.malformed)
-        t0_ns = self.header.t_host_ns
-        ticks_ns = [frame.t_host_ns for frame in frames if isinstance(frame, Tick)]
-        elements = arrivals_of(decoded.samples, self._periods(decoded), t0_ns, self._quality.samples, ticks_ns)
+        self._stream.decoded(with_guesses_flagged(decoded.samples), decoded.batteries, decoded.malformed)
+        t0_ns, counted, heard_ns = self.header.t_host_ns, self._quality.samples, self._heard_ns
+        ticks_ns = [frame.t_host_ns for frame in others if type(frame) is Tick]
+        elements = arrivals_of(decoded.samples, self._periods(decoded), t0_ns, counted, ticks_ns, heard_ns)
+        if len(decoded.samples):
+            self._heard_ns = int(decoded.samples["t_host_ns"][-1])
+            self._at_once = min(max(_SAMPLES_AT_ONCE * len(frames) // len(decoded.samples), 1), _MOST_AT_ONCE)
         self._quality.add(elements, decoded)
         for t_ns, percent in self._battery_warnings(decoded):
             split = int(np.searchsorted(elements["t_host_ns"], t_ns - t0_ns, side="right"))
@@ -122,24 +145,28 @@ class Session:
 
     def _stamped(self, frames: list[Frame]) -> list[Frame]:
         """The frames with times that grow strictly in their order, which is the truth; nearly always as they are."""
-        times = np.array([frame.t_host_ns for frame in frames], dtype=np.int64)
-        steps = np.arange(len(times) + 1)
-        grown = np.maximum.accumulate(np.concatenate([[self._newest_ns], times]) - steps)[1:] + steps[1:]
-        self._newest_ns = int(grown[-1])
-        if (grown == times).all():
+        times = np.array([self._newest_ns, *[frame.t_host_ns for frame in frames]], dtype=np.int64)
+        if (times[1:] > times[:-1]).all():
+            self._newest_ns = int(times[-1])
             return frames
+        steps = np.arange(len(times))
+        grown = np.maximum.accumulate(times - steps) + steps
+        self._newest_ns = int(grown[-1])
         stamped = list(frames)
         for place in np.flatnonzero(grown != times).tolist():
-            stamped[place] = replace(frames[place], t_host_ns=int(grown[place]))
+            stamped[place - 1] = replace(frames[place - 1], t_host_ns=int(grown[place]))
         return stamped
 
     def _periods(self, decoded: Decoded) -> Array:
         """Nominal sampling period of each sample, in nanoseconds."""
-        fallback = self.header.rate_hz or FALLBACK_RATE_HZ
+        fallback_ns = period_of(self.header.rate_hz)
         for segment in decoded.segments:
-            self._periods_ns[segment.number] = round(1e9 / (segment.rate_hz or fallback))
-        numbers, where = np.unique(decoded.samples["segment"], return_inverse=True)
-        known = [self._periods_ns.get(int(number), round(1e9 / fallback)) for number in numbers]
+            self._periods_ns[segment.number] = period_of(segment.rate_hz, 1e9 / fallback_ns)
+        segments = decoded.samples["segment"]
+        if len(segments) and (segments == segments[0]).all():
+            return np.full(len(segments), self._periods_ns.get(int(segments[0]), fallback_ns))
+        numbers, where = np.unique(segments, return_inverse=True)
+        known = [self._periods_ns.get(int(number), fallback_ns) for number in numbers]
         return np.array(known, dtype=np.int64)[where]
 
     def _battery_warnings(self, decoded: Decoded) -> Iterator[tuple[int, float]]:
@@ -153,7 +180,6 @@ class Session:
         """A frame that changes what the following ones mean."""
         if self._ended:
             return
-        (frame,) = self._stamped([frame])
         now_ns, tell = self.t_session_ns, self._stream.tell
         match frame:
             case LinkUp():

@@ -6,6 +6,7 @@ settings. Must never know: frames, bytes, files.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,8 @@ from companion.posture.events import Event
 from companion.posture.mounting import Calibration
 from companion.posture.pipeline import Parameters, Pipeline
 from companion.posture.rows import POSTURE, ROW_NS, RowFlag
-from companion.posture.slouch import SITTING_RANGE_DEG, STANDING_RANGE_DEG
-from companion.posture.stage import ROWS, Array
+from companion.posture.slouch import kind_of, scale_of
+from companion.posture.stage import ROWS, Array, Columns
 from companion.posture.summary import Tally
 from companion.posture.telling import TellingState, last_word, tell
 from companion.settings import Settings
@@ -28,16 +29,18 @@ _S = 1_000_000_000
 
 def parameters_of(settings: Settings, calibration: Calibration | None, longest_interval_s: float = 1.0) -> Parameters:
     """What the pipeline needs to know of settings, calibration and sensor."""
+    scale = scale_of(calibration, kind_of(calibration, settings.profile, settings.kind), settings.slouch.limit_deg)
     return Parameters(
         calibration=calibration,
         longest_interval_s=longest_interval_s,
         still_sd_g=settings.still.sd_g,
-        limit_deg=settings.limit_deg,
-        range_deg=STANDING_RANGE_DEG if settings.kind == "standing" else SITTING_RANGE_DEG,
+        limit_deg=scale.limit_deg,
+        range_deg=scale.range_deg,
         delay_ns=round(settings.alert.delay * _S),
         repeat_ns=round(settings.alert.repeat * _S),
         per_hour=settings.alert.per_hour,
         coach=settings.mode == "coach",
+        slip_limit_deg=settings.slip.limit_deg,
     )
 
 
@@ -56,13 +59,13 @@ ANGLES = np.dtype(
 """Each sample as the filter took it and up at it, in the sensor's frame, with its angles from the baseline."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Report:
     """What some frames completed."""
 
     posture: Array  # POSTURE
     events: tuple[Event, ...]
-    samples: Array  # SAMPLES decoded from these frames
+    sample_blocks: tuple[Array, ...] = ()  # SAMPLES decoded from these frames, in parts
     batteries: tuple[Battery, ...] = ()
     malformed: tuple[Malformed, ...] = ()
     angles: Array = field(default_factory=lambda: np.empty(0, dtype=ANGLES))  # where asked for
@@ -70,6 +73,11 @@ class Report:
     places: tuple[int, ...] = ()  # for each event, how many of `posture` come before it
     loss_pct: float | None = None  # of the session so far
     rate_hz: float | None = None  # as measured so far
+
+    @cached_property
+    def samples(self) -> Array:
+        """SAMPLES decoded from these frames; joined when first asked for, which for a night takes its time."""
+        return _joined(list(self.sample_blocks), SAMPLES)
 
     def in_order(self) -> Iterator[tuple[str, Any]]:
         """("posture", rows) and ("event", event) in the order of the session, the same however it was cut."""
@@ -86,7 +94,7 @@ class Report:
 class Stream:
     """The pipeline with its state, and what it has made since the last `take`."""
 
-    def __init__(self, parameters: Parameters, *, keep_angles: bool = False) -> None:
+    def __init__(self, parameters: Parameters, *, keep_angles: bool = False, keep_exposed: bool = False) -> None:
         self._parameters = parameters
         self._pipeline = Pipeline.of(parameters)
         self._state = self._pipeline.start()
@@ -94,7 +102,7 @@ class Stream:
         self._rows = 0
         self._keep_angles = keep_angles
         self._made = _Made()
-        self.tally = Tally()
+        self.tally = Tally(keep_exposed=keep_exposed)
         self.cause = "not connected yet"
         """Why data would be missing now."""
 
@@ -102,6 +110,11 @@ class Stream:
     def t_session_ns(self) -> int:
         """Session time of the newest row."""
         return self._rows * ROW_NS
+
+    @property
+    def learned(self) -> Calibration | None:
+        """The calibration in force with how its wearer walks, where this was found here; None: nothing new."""
+        return self._state.slip.learned(self._parameters.calibration)
 
     def use(self, parameters: Parameters) -> None:
         """Go on with other parameters; a new calibration makes the filter start anew."""
@@ -113,7 +126,7 @@ class Stream:
         """No cues before `until_ns` of session time."""
         self._state = self._state.with_alerts(snoozed(self._state.alerts, until_ns))
 
-    def step(self, arrivals: Array) -> None:
+    def step(self, arrivals: Columns) -> None:
         """Take ARRIVALS."""
         if len(arrivals) == 0:
             return
@@ -144,17 +157,18 @@ class Stream:
         self._made.batteries += batteries
         self._made.malformed += malformed
 
-    def take(self) -> Report:
-        """What was made since the last time."""
+    def take(self, **said: Any) -> Report:
+        """What was made since the last time, and what else is `said` in the report."""
         made, self._made = self._made, _Made()
         return Report(
-            posture=_posture(_joined(made.rows, ROWS)),
+            posture=_joined(made.posture, POSTURE),
             events=tuple(made.events),
-            samples=_joined(made.samples, SAMPLES),
+            sample_blocks=tuple(made.samples),
             batteries=made.batteries,
             malformed=made.malformed,
             angles=_joined(made.angles, ANGLES),
             places=tuple(made.places),
+            **said,
         )
 
 
@@ -162,7 +176,7 @@ class Stream:
 class _Made:
     """What was made since the last report."""
 
-    rows: list[Array] = field(default_factory=list)
+    posture: list[Array] = field(default_factory=list)
     row_count: int = 0
     events: list[Event] = field(default_factory=list)
     places: list[int] = field(default_factory=list)
@@ -176,7 +190,7 @@ class _Made:
         for place, event in told:
             self.events.append(event)
             self.places.append(self.row_count + place + 1)
-        self.rows.append(rows)
+        self.posture.append(_posture(rows))
         self.row_count += len(rows)
 
 
@@ -186,16 +200,19 @@ def _joined(parts: list[Array], dtype: np.dtype[Any]) -> Array:
 
 def _posture(rows: Array) -> Array:
     made = np.zeros(len(rows), dtype=POSTURE)
+    if len(rows) == 0:
+        return made
     for name in POSTURE.names or ():
         if name != "flags":
             made[name] = rows[name]
-    for flag, field_ in ((RowFlag.SNOOZED, "snoozed"), (RowFlag.CLIPPED, "clipped")):
+    for flag, field_ in ((RowFlag.SNOOZED, "snoozed"), (RowFlag.CLIPPED, "clipped"), (RowFlag.FROZEN, "frozen")):
         made["flags"] |= np.where(rows[field_], np.uint32(flag), np.uint32(0))
+    made["flags"] |= np.where(rows["suspicion"] > 0, np.uint32(RowFlag.SUSPECT), np.uint32(0))
     made["flags"] |= np.where(rows["episode"] > 0, np.uint32(RowFlag.IN_EPISODE), np.uint32(0))
     return made
 
 
-def _angles(passed: Array, ups: Array, calibration: Calibration | None) -> Array:
+def _angles(passed: Columns, ups: Columns, calibration: Calibration | None) -> Array:
     real = passed["number"] >= 0
     made = np.zeros(int(real.sum()), dtype=ANGLES)
     for name in ("t_session_ns", "acc_mps2", "gyr_radps"):

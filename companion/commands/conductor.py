@@ -5,11 +5,13 @@ know: how a wearer is told, files.
 """
 
 from collections.abc import Iterable, Iterator
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 from companion.output.instants import utc_text
-from companion.posture.calibration import CalibrationRefused, Guide, Prompt
+from companion.posture.baselines import CalibrationRefused
+from companion.posture.calibration import Kind
+from companion.posture.guide import Guide, Prompt, Wanted
 from companion.session import Session
 from firmware_protocol.frames import CalibrationSet, Closed, Frame, Opened
 
@@ -17,12 +19,21 @@ if TYPE_CHECKING:
     import numpy.typing as npt
 
 
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """What is to be calibrated, and for which profile."""
+
+    profile: str
+    kind: Kind = "sitting"
+    wanted: Wanted = field(default_factory=Wanted)
+
+
 class Conductor:
     """One guided calibration within a session. Give it the ANGLES of every report until it is `over`."""
 
-    def __init__(self, header: Opened, profile: str) -> None:
-        self._header, self._profile = header, profile
-        self._guide = Guide()
+    def __init__(self, header: Opened, asked: Asked) -> None:
+        self._header, self._asked = header, asked
+        self._guide = Guide(asked.wanted)
 
     @property
     def prompt(self) -> Prompt:
@@ -36,9 +47,9 @@ class Conductor:
 
     @property
     def refusal(self) -> str:
-        """Why there is no baseline, in one sentence; empty while that is open, and after a success."""
+        """Why there is no baseline, or not all that was asked for, in one sentence; empty while that is open."""
         result = self._guide.result
-        return str(result) if isinstance(result, CalibrationRefused) else ""
+        return str(result) if isinstance(result, CalibrationRefused) else self._guide.shortfall
 
     def watch(self, angles: "npt.NDArray[Any]", t_host_ns: int) -> CalibrationSet | None:
         """Take ANGLES that came until `t_host_ns`; the frame to put into the session, once there is a baseline."""
@@ -58,12 +69,15 @@ class Conductor:
         result = self._guide.result
         if result is None or isinstance(result, CalibrationRefused):
             return None
-        taken_utc = utc_text(self._header.utc_ns + t_host_ns - self._header.t_host_ns)
-        made = replace(result, profile=self._profile, taken_utc=taken_utc)
+        asked = self._asked
+        if asked.wanted.way != "kept":
+            taken_utc = utc_text(self._header.utc_ns + t_host_ns - self._header.t_host_ns)
+            result = replace(result, taken_utc=taken_utc)
+        made = replace(result, profile=asked.profile, kind=asked.kind)
         return CalibrationSet(t_host_ns=t_host_ns, calibration_json=made.to_json())
 
 
-def conducted(frames: Iterable[Frame], profile: str, refused: list[str]) -> Iterator[Frame]:
+def conducted(frames: Iterable[Frame], asked: Asked, refused: list[str]) -> Iterator[Frame]:
     """The frames of a session, with a `CalibrationSet` where the holds in them are complete.
 
     A session that opens with a calibration passes unchanged. `refused` takes the reason where there is no baseline.
@@ -72,7 +86,7 @@ def conducted(frames: Iterable[Frame], profile: str, refused: list[str]) -> Iter
     header = next(source)
     yield header
     if isinstance(header, Opened) and header.calibration_json is None:
-        yield from _through_the_holds(header, source, Conductor(header, profile), refused)
+        yield from _through_the_holds(header, source, Conductor(header, asked), refused)
     yield from source
 
 

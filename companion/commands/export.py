@@ -32,7 +32,7 @@ def run(options: ExportOptions) -> None:
     headers = [header_of(recording, options.shared) for recording in recordings]
     check_targets([header.session_id for header in headers], directory, tables)
     for recording, header in zip(recordings, headers, strict=True):
-        found = computed(recording, header, keep_angles="samples" in tables)
+        found = computed(recording, header, keep_angles="samples" in tables, keep_exposed="exposure" in tables)
         for sentence in trouble(recording):
             print(f"warning: {sentence}", file=sys.stderr)
         for path in write_tables(_tables_of(found), directory, tables, anonymous=options.anonymous):
@@ -48,6 +48,7 @@ def _tables_of(found: Computed) -> "SessionTables":
         summary=found.summary,
         posture=found.posture,
         events=found.events,
+        exposure=found.exposure,
         samples=SampleTable(
             samples=angles,
             t_session_ns=angles["t_session_ns"],

@@ -14,19 +14,24 @@ import numpy as np
 from companion.commands.voices import PlainVoice, Voice, voice
 from companion.output.snapshot import Snapshot, SnapshotBuilder
 from companion.output.words import is_known
-from companion.posture.calibration import Prompt, Step
+from companion.posture.guide import BENDS, Prompt, Step
 from companion.posture.rows import POSTURE
+from companion.posture.slouch import kind_of, sagittal_at, scale_of
 from companion.session import Report
 from companion.settings import Settings
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
     from companion.link.supervisor import LinkStatus
+    from companion.posture.calibration import Calibration
 
 STEPS: Mapping[Step, str] = {
     Step.HOLD: "calibration: hold still, as tall as is comfortable, for 5 s",
     Step.BEND: "calibration: bend forward from the hips, about 30°, twice",
     Step.HOLD_AGAIN: "calibration: hold still again, as tall as is comfortable, for 5 s",
+    Step.NOD: "calibration: bend forward from the hips as far as is comfortable, 5° or more, twice",
+    Step.SLOUCH: "calibration: now sit or stand the way you slouch, and stay so for 5 s",
+    Step.FIT: "fit test: for 20 s lean, turn, and walk about",
     Step.DONE: "calibration: done",
     Step.REFUSED: "calibration: not taken",
 }
@@ -44,6 +49,21 @@ def link_words(status: "LinkStatus") -> str:
     return f"{words} ({status.cause})" if status.cause else words
 
 
+def _is_new(prompt: Prompt, before: Prompt | None) -> bool:
+    """Whether there is something to say, and a bell to ring: another step, a bend, a bend that was too small."""
+    said = (prompt.step, prompt.bends, prompt.short_deg)
+    return before is None or said != (before.step, before.bends, before.short_deg)
+
+
+def guide_words(prompt: Prompt, before: Prompt | None) -> str:
+    """What the guided calibration says now."""
+    if before is None or before.step is not prompt.step:
+        return STEPS[prompt.step]
+    if prompt.short_deg != before.short_deg:
+        return f"calibration: that was {prompt.short_deg[-1]:.0f}°, and {prompt.least_deg:.0f}° or more is needed"
+    return f"calibration: {prompt.bends} of {BENDS} seen"
+
+
 class LineListener:
     """Puts lists of lines into `lines`; None is the end. Style "guide" tells the guided calibration only."""
 
@@ -52,7 +72,7 @@ class LineListener:
         self._style = style
         self._bell = bell
         self._voice: Voice | None = None
-        self._step: Step | None = None
+        self._asked: Prompt | None = None
         self.refusal = ""
 
     def began(self, header: Opened, file: Path | None) -> None:
@@ -79,11 +99,14 @@ class LineListener:
     def prompt(self, prompt: Prompt, refusal: str) -> None:
         """Say each step of the guided calibration once, to people."""
         self.refusal = refusal
-        if not isinstance(self._voice, PlainVoice) or prompt.step is self._step:
+        before, self._asked = self._asked, prompt
+        if not isinstance(self._voice, PlainVoice) or not _is_new(prompt, before):
             return
-        self._step = prompt.step
         ring = BELL if self._bell else ""
-        self._put([ring + line for line in self._voice.step(refusal or STEPS[prompt.step])])
+        self._put([ring + line for line in self._voice.step(refusal or guide_words(prompt, before))])
+
+    def calibrated(self, calibration: "Calibration | None") -> None:
+        """The rows and events say what follows."""
 
     def ended(self) -> None:
         """Let the reader of the lines go."""
@@ -102,7 +125,8 @@ class ScreenListener:
         self._builder: SnapshotBuilder | None = None
         self._voice: PlainVoice | None = None
         self._summary: dict[str, Any] | None = None
-        self._step: Step | None = None
+        self._asked: Prompt | None = None
+        self._told = ""
         self._axis: int | None = None
         self._snapshot = Snapshot()
 
@@ -140,10 +164,23 @@ class ScreenListener:
         if self._builder is None:
             return
         over = prompt.step in (Step.DONE, Step.REFUSED)
-        text = refusal if prompt.step is Step.REFUSED else "" if over else STEPS[prompt.step]
+        if _is_new(prompt, self._asked):
+            self._told = guide_words(prompt, self._asked)
+        text = refusal if prompt.step is Step.REFUSED else "" if over else self._told
         progress = prompt.part if not over else None
-        self._snapshot = self._builder.guide(text, progress, ring=prompt.step is not self._step)
-        self._step = prompt.step
+        before, self._asked = self._asked, prompt
+        self._snapshot = self._builder.guide(text, progress, ring=_is_new(prompt, before))
+
+    def calibrated(self, calibration: "Calibration | None") -> None:
+        """Show the limit and the range that are this wearer's."""
+        if self._builder is None or calibration is None:
+            return
+        settings = self._settings
+        kind = kind_of(calibration, settings.profile, settings.kind)
+        scale = scale_of(calibration, kind, settings.slouch.limit_deg)
+        self._snapshot = self._builder.scaled(
+            scale.limit_deg, scale.range_deg, sagittal_at(calibration, scale.limit_deg)
+        )
 
     def ended(self) -> None:
         """Let the screen go."""

@@ -5,17 +5,16 @@ The main thread belongs to the screen or to the lines: whatever blocks there, th
 """
 
 import asyncio
-import sys
 import threading
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
 from companion import host
 from companion.commands.air import Act, Air, on_air
-from companion.commands.conductor import Conductor
+from companion.commands.conductor import Asked, Conductor
 from companion.errors import UsageError
 from companion.session import Report, Session
 from firmware_protocol.drivers import Driver
@@ -24,9 +23,9 @@ from firmware_protocol.scripts import ScriptRefused
 
 if TYPE_CHECKING:
     from companion.link.supervisor import LinkStatus
-    from companion.posture.calibration import Prompt
+    from companion.posture.calibration import Calibration
+    from companion.posture.guide import Prompt
     from companion.recording import RecordingWriter
-    from companion.settings import Settings
     from firmware_protocol.frames import Reading
 
 FLUSH_AFTER_S = 0.04
@@ -60,6 +59,10 @@ class Listener(Protocol):
         """The guided calibration went on; `refusal` says why it ended without a baseline."""
         ...
 
+    def calibrated(self, calibration: "Calibration | None") -> None:
+        """This baseline is in force from now on."""
+        ...
+
     def ended(self) -> None:
         """Nothing more comes."""
         ...
@@ -72,7 +75,7 @@ class Plan:
     header: Callable[[], Opened]  # made when the session opens
     driver: Driver
     file: Path | None  # None: not recorded
-    profile: str
+    asked: Asked  # of the guided calibration
     act: Act | None = None  # a simulated sensor
     address: str | None = None
     verify: "Callable[[Reading], None] | None" = None
@@ -80,6 +83,7 @@ class Plan:
     guided: bool = False  # begin with the guided calibration
     until_guided: bool = False  # end with it
     keep_calibration: Callable[[str], None] | None = field(default=None)
+    keep_learned: "Callable[[Calibration], None] | None" = field(default=None)  # what a session finds beside it
 
 
 class Live:
@@ -155,10 +159,12 @@ class Live:
         self._session = Session(header, keep_angles=True)
         self._sequencer = Sequencer(host.boot_ns, self._take, self._arrived)
         if self._plan.guided:
-            self._conductor = Conductor(header, self._plan.profile)
+            self._conductor = Conductor(header, self._plan.asked)
         self._header = header
         self._sequencer.put(header)
         self._listener.began(header, self._plan.file)
+        self._calibration = self._session.calibration
+        self._listener.calibrated(self._calibration)
         try:
             yield
         finally:
@@ -203,6 +209,8 @@ class Live:
         if not self._connected:
             return  # there was no session: nothing is kept, and there are no figures
         last = self._session.close()
+        if self._session.learned is not None and self._plan.keep_learned is not None:
+            self._keep(self._plan.keep_learned, self._session.learned)
         self.summary = last.summary
         self._listener.report(last)
 
@@ -295,6 +303,9 @@ class Live:
             self._flush_due.cancel()
             self._flush_due = None
         report = self._session.feed(frames)
+        if self._session.calibration is not self._calibration:
+            self._calibration = self._session.calibration
+            self._listener.calibrated(self._calibration)
         self._listener.report(report)
         if self._conductor is not None:
             self._conduct(self._conductor, report)
@@ -307,54 +318,20 @@ class Live:
         if placed is not None:
             self._sequencer.put(placed)
             if self._plan.keep_calibration is not None:
-                keeping = asyncio.to_thread(self._plan.keep_calibration, placed.calibration_json)
-                self._keeping.add(asyncio.ensure_future(keeping))
+                self._keep(self._plan.keep_calibration, placed.calibration_json)
         if conductor.over:
             self._conductor = None
             if self._plan.until_guided and self._stop is not None:
                 self._stop.set()
 
+    def _keep(self, keep: Callable[[Any], None], what: object) -> None:
+        """Remember something for later sessions, without waiting for the disk."""
+        self._keeping.add(asyncio.ensure_future(asyncio.to_thread(keep, what)))
+
     def _said(self, kind: str, value: str) -> None:
         if kind == "calibrate":
-            self._conductor = Conductor(self._header, self._plan.profile)
+            wanted = replace(self._plan.asked.wanted, stored=self._session.calibration)
+            self._conductor = Conductor(self._header, replace(self._plan.asked, wanted=wanted))
             self._listener.prompt(self._conductor.prompt, "")
         else:
             self._sequencer.put(UserMark(t_host_ns=host.boot_ns(), kind=kind, value=value))
-
-
-def in_lines(plan: Plan, style: str) -> str:
-    """Run a session and print its lines as they come; Ctrl-C, SIGTERM and a closed terminal end it in order.
-
-    Returns why a guided calibration gave no baseline; empty where it gave one, or none was asked for.
-    """
-    from companion.commands.listeners import LineListener
-    from companion.output.lines import LineWriter
-
-    listener, writer = LineListener(style, bell=sys.stdout.isatty()), LineWriter(sys.stdout.buffer)
-    live = Live(plan, listener)
-    with host.stop_signals(live.stop):
-        live.start()
-        try:
-            while (lines := listener.lines.get()) is not None and writer.put(lines):
-                pass
-        finally:  # also where nobody reads any more
-            live.stop()
-            live.join()
-    return listener.refusal
-
-
-def on_screen(plan: Plan, settings: "Settings") -> None:
-    """Run a session on the live screen, then print its figures."""
-    from companion.commands.listeners import ScreenListener
-    from companion.output.monitor_app import run_screen
-
-    listener = ScreenListener(settings)
-    live = Live(plan, listener)
-    live.start()
-    try:
-        run_screen(listener.latest, live.say)
-    finally:
-        live.stop()
-        live.join()
-    for line in listener.figures():
-        print(line)

@@ -5,12 +5,14 @@ Knows: which sensor, which settings, which listener. Must never know: how a sess
 
 import os
 import sys
+from typing import TYPE_CHECKING
 
 from companion import host
 from companion.commands.air import Act, act_of
 from companion.commands.alone import alone
-from companion.commands.live import Plan, in_lines, on_screen
-from companion.commands.opening import opening
+from companion.commands.fronts import in_lines, on_screen
+from companion.commands.live import Plan
+from companion.commands.opening import asked_of, opening, understood
 from companion.commands.options import MonitorOptions
 from companion.commands.pinned import pinned
 from companion.commands.places import Places, checked_alias, close_cut_off, new_session_file, open_data, places
@@ -20,6 +22,9 @@ from companion.errors import DeviceNotFound
 from companion.settings import Settings
 from firmware_protocol.drivers import driver
 from firmware_protocol.frames import Opened
+
+if TYPE_CHECKING:
+    from companion.posture.calibration import Calibration
 
 SIMULATED_ALIAS = "simulated"
 SIMULATED_DRIVER = "posture_v1"
@@ -75,15 +80,26 @@ def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act |
     def keep(calibration_json: str) -> None:
         store.remember_calibration(sensor.alias, settings.profile, calibration_json)
 
+    def keep_learned(found: "Calibration") -> None:
+        remember_walking(store, sensor.alias, settings.profile, found)
+
     return Plan(
         header=header,
         driver=driver(sensor.driver),
         file=new_session_file(where, sensor.alias, host.utc_ns()),
-        profile=settings.profile,
+        asked=asked_of(settings, understood(known)),
         act=act,
         address=sensor.address or None,
         verify=pinned(sensor),
         duration_s=options.duration_s,
         guided=options.calibrate or (act is not None and known is None),
         keep_calibration=None if act else keep,
+        keep_learned=None if act else keep_learned,
     )
+
+
+def remember_walking(store: Store, alias: str, profile: str, found: "Calibration") -> None:
+    """Keep how the wearer walks beside the baseline that it was found with; a newer baseline is left alone."""
+    latest = understood(store.calibration(alias, profile))
+    if latest is not None and latest.calibration_id == found.calibration_id:
+        store.remember_calibration(alias, profile, found.to_json())

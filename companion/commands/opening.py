@@ -7,11 +7,15 @@ from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from companion import __version__, host
+from companion.errors import UsageError
 from companion.settings import Settings
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
     import numpy.typing as npt
+
+    from companion.commands.conductor import Asked
+    from companion.posture.calibration import Calibration
 
 USUAL_RATE_HZ = 50.0
 """Enough for posture and steps; what every sensor of ours offers."""
@@ -49,6 +53,25 @@ def opening(
 
 def declared(up_sensor: "npt.ArrayLike", forward_sensor: "npt.ArrayLike", settings: Settings) -> str:
     """A calibration from two known directions (3,) in the sensor's frame, for the profile in force, as JSON."""
-    from companion.posture.mounting import Calibration
+    from companion.posture.calibration import Calibration
 
-    return Calibration.from_axes(up_sensor, forward_sensor).with_profile(settings.profile).to_json()
+    return Calibration.from_axes(up_sensor, forward_sensor).with_profile(settings.profile, settings.kind).to_json()
+
+
+def understood(calibration_json: str | None) -> "Calibration | None":
+    """A stored calibration as a value; raises UsageError where it is not readable."""
+    from companion.posture.calibration import Calibration
+
+    try:
+        return None if calibration_json is None else Calibration.from_json(calibration_json)
+    except ValueError as error:
+        raise UsageError("the stored baseline is not readable.", "`posture calibrate` takes a new one.") from error
+
+
+def asked_of(settings: Settings, stored: "Calibration | None") -> "Asked":
+    """A guided calibration with bends, for the profile in force; its kind and the usual slouch stay as stored."""
+    from companion.commands.conductor import Asked
+    from companion.posture.guide import Wanted
+
+    kind = settings.kind if stored is None else stored.kind
+    return Asked(settings.profile, kind, Wanted(stored=stored))

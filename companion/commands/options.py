@@ -62,6 +62,12 @@ class CalibrateOptions:
     simulation: Simulation = field(default_factory=Simulation)
     style: Style = "auto"
     alias: str | None = None
+    kind: str | None = None  # sitting or standing; None: as before, or as the profile's name says
+    quick: bool = False  # one hold; the stored axis stays
+    no_bend: bool = False  # a nod does
+    mounting: Direction | None = None  # the sensor's axis that faces forward, declared
+    slouch: bool = False  # show the usual slouch
+    fit_test: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -21,19 +21,23 @@ if TYPE_CHECKING:
     from companion.posture.events import Event
     from companion.recording import Recording
 
-PIECE_FRAMES = 4096
+PIECE_FRAMES = 8192
 """So many frames are handed over at once where nothing waits for them: bounds memory, changes no bit."""
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Everything that a recording says: POSTURE rows, events, the columns of `sessions`, and angles if asked for."""
+    """Everything that a recording says: POSTURE rows, events, the columns of `sessions`.
+
+    Angles, and the lines of the table `exposure`, if they were asked for.
+    """
 
     header: Opened
     posture: "npt.NDArray[Any]"
     events: "tuple[Event, ...]"
     summary: dict[str, Any]
     angles: "npt.NDArray[Any]"
+    exposure: list[dict[str, Any]]
 
 
 def opened(shared: Shared, given: Path) -> "Recording":
@@ -55,13 +59,20 @@ def header_of(recording: "Recording", shared: Shared) -> Opened:
     return replace(header, settings_json=recorded.changed(dict(shared.settings)).to_json())
 
 
-def computed(recording: "Recording", header: Opened, *, view: str = "settled", keep_angles: bool = False) -> Computed:
+def computed(
+    recording: "Recording",
+    header: Opened,
+    *,
+    view: str = "settled",
+    keep_angles: bool = False,
+    keep_exposed: bool = False,
+) -> Computed:
     """Run all frames of a recording through a session."""
     import numpy as np
 
     from companion.session import Session
 
-    session = Session(header, view=view, keep_angles=keep_angles)
+    session = Session(header, view=view, keep_angles=keep_angles, keep_exposed=keep_exposed)
     reports = [session.feed(piece) for piece in pieces(recording.frames())]
     last = session.close()
     reports.append(last)
@@ -71,6 +82,7 @@ def computed(recording: "Recording", header: Opened, *, view: str = "settled", k
         events=tuple(event for report in reports for event in report.events),
         summary=last.summary or {},
         angles=np.concatenate([report.angles for report in reports]),
+        exposure=session.exposure() if keep_exposed else [],
     )
 
 

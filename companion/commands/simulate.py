@@ -36,12 +36,13 @@ def run(options: SimulateOptions) -> None:
 
 
 def _to_file(path: Path, body: "Body", faults: "Faults", options: SimulateOptions) -> None:
-    from companion.commands.conductor import conducted
+    from companion.commands.conductor import Asked, conducted
     from companion.commands.new_recording import record
 
     settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
     refused: list[str] = []
-    record(path, conducted(_frames(body, faults, settings, options), settings.profile, refused))
+    asked = Asked(settings.profile, settings.kind)
+    record(path, conducted(_frames(body, faults, settings, options), asked, refused))
     for reason in refused:
         print(f"warning: {reason}", file=sys.stderr)
     print(path.absolute())

@@ -68,6 +68,27 @@ def direction(text: str) -> tuple[float, float, float]:
     return x, y, z
 
 
+def sensor_axis(text: str) -> tuple[float, float, float]:
+    """An axis of the sensor as a direction: x, +x, -x and so on, or three numbers X,Y,Z."""
+    sign, name = (text[0], text[1:]) if text[:1] in ("+", "-") else ("+", text)
+    if name not in ("x", "y", "z"):
+        try:
+            return direction(text)
+        except UsageError:
+            raise UsageError(
+                f"{text!r} is not an axis of the sensor.", "Write x, -x, y, -y, z or -z; or three numbers X,Y,Z."
+            ) from None
+    length = -1.0 if sign == "-" else 1.0
+    return (length * (name == "x"), length * (name == "y"), length * (name == "z"))
+
+
+def kind(text: str) -> str:
+    """What a profile is for."""
+    if text not in ("sitting", "standing"):
+        raise UsageError(f"there is no kind {text!r}.", "A profile is of kind sitting or standing.")
+    return text
+
+
 def split_pair(text: str) -> tuple[str, str]:
     """KEY=VALUE as two texts."""
     key, equals, value = text.partition("=")

@@ -62,10 +62,11 @@ class _Scale:
 
     @classmethod
     def around(cls, data: ChartData, rows: int) -> "_Scale":
-        """A scale in whole steps that holds the line, the baseline and some room above the limit."""
+        """A scale in whole steps that holds the line, the baseline and some room beyond the limit."""
         known = [angle for angle in data.angles_deg if angle is not None]
-        high = max([*known, (data.limit_deg or 0.0) + _STEP_DEG])
-        low = min([*known, -_STEP_DEG])
+        limit_deg = data.limit_deg or 0.0
+        high = max([*known, max(limit_deg, 0.0) + _STEP_DEG])
+        low = min([*known, min(limit_deg, 0.0) - _STEP_DEG])
         return cls(floor(low / _STEP_DEG) * _STEP_DEG, ceil(high / _STEP_DEG) * _STEP_DEG, rows)
 
     def dot(self, angle_deg: float) -> int:
@@ -81,7 +82,7 @@ class _Scale:
             self.dot(0.0) // 4: _Rule("0°", "─"),
         }
         if limit_deg is not None:
-            rules[self.dot(limit_deg) // 4] = _Rule(f"limit {round(limit_deg, 1):g}°", "╌")
+            rules[self.dot(limit_deg) // 4] = _Rule(f"limit {round(abs(limit_deg), 1):g}°", "╌")
         return rules
 
 

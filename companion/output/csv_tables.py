@@ -44,6 +44,7 @@ class SessionTables:
     summary: Mapping[str, object]  # the columns of `sessions`
     posture: npt.NDArray[Any]  # POSTURE rows of the whole session
     events: Sequence[Event]
+    exposure: Sequence[Mapping[str, object]] = ()  # the lines of `exposure`, without the session's id
     samples: SampleTable | None = None
 
 
@@ -57,7 +58,7 @@ def rows_of(table: str, session: SessionTables, *, anonymous: bool = False) -> I
         if session.samples is None:
             raise ValueError("the table `samples` needs the session's samples")
         return _sample_rows(session.samples)
-    makers = {"sessions": _session_rows, "minutes": _minute_rows, "episodes": _episode_rows}
+    makers = {"sessions": _session_rows, "minutes": _minute_rows, "episodes": _episode_rows, "exposure": _exposure_rows}
     columns = dictionary.names(table)
     hidden = _NAMES_THE_WEARER if anonymous else frozenset()
     return (["" if name in hidden else cell(row.get(name)) for name in columns] for row in makers[table](session))
@@ -89,6 +90,11 @@ def _decimal(value: float, places: int = 1) -> str:
 
 def _session_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
     yield session.summary
+
+
+def _exposure_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
+    for line in session.exposure:
+        yield {"session_id": session.header.session_id, **line}
 
 
 def _minute_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:

@@ -89,6 +89,7 @@ SESSION_COLUMNS = (
     Column("outages", "", "Times the link was lost."),
     Column("calibration_id", "", "The calibration in force at the end."),
     Column("software_version", "", "Version of the program that made the recording."),
+    Column("drift_sigma_ppm", "ppm", "One standard error of drift_ppm."),
 )
 
 MINUTE_COLUMNS = (
@@ -120,6 +121,33 @@ EPISODE_COLUMNS = (
     Column("ended_by", "", "recovered, moved, walked, lay_down, no_data or session_end."),
 )
 
+EXPOSURE_COLUMNS = (
+    _SESSION_ID,
+    Column(
+        "quantity",
+        "",
+        "rel_sagittal, rel_lateral: angle from the baseline, forward and right positive; abs_sagittal: sagittal angle "
+        "from vertical; velocity: how fast the up direction turns. Over the still, moving and walking time with known "
+        "angles and a sensor that is not suspected of having slipped.",
+    ),
+    Column(
+        "measure",
+        "",
+        "percentile; band: time within a band of angles; stay: the same by the length of uninterrupted stay, dips of "
+        "under 1 s merged (exposure variation analysis).",
+    ),
+    Column("percentile_pct", "%", "Share of the time below the value, for a percentile."),
+    Column("angle_deg", "deg", "The percentile of an angle, of means over 1 s."),
+    Column("velocity_dps", "deg/s", "The percentile of the velocity, low-passed at 5 Hz; empty without gyroscope."),
+    Column("from_deg", "deg", "Lower edge of the band, which is within it; empty: none."),
+    Column("to_deg", "deg", "Upper edge of the band, which is not within it; empty: none."),
+    Column("stay_from_s", "s", "Shortest stay of the class."),
+    Column("stay_to_s", "s", "Stays of the class are shorter than this; empty: of any length."),
+    Column("stays", "", "Number of stays of the class in the band."),
+    Column("time_s", "s", "Time in the band, or of these stays."),
+    Column("share_pct", "%", "The same in per cent of all the time of the quantity."),
+)
+
 SAMPLE_COLUMNS = (
     Column("t_s", "s", "Time of the sample since the session's start."),
     *(
@@ -146,9 +174,10 @@ TABLES: dict[str, tuple[Column, ...]] = {
     "sessions": SESSION_COLUMNS,
     "minutes": MINUTE_COLUMNS,
     "episodes": EPISODE_COLUMNS,
+    "exposure": EXPOSURE_COLUMNS,
     "samples": SAMPLE_COLUMNS,
 }
-DEFAULT_TABLES = ("sessions", "minutes", "episodes")
+DEFAULT_TABLES = ("sessions", "minutes", "episodes", "exposure")
 """What `export` writes unless told otherwise; `samples` is large and asked for by name."""
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from companion.output.canvas import Tint
 from companion.output.instants import duration_words
 from companion.output.snapshot import Snapshot
-from companion.output.words import plain_word
+from companion.output.words import MAY_HAVE_SLIPPED, plain_word
 
 _JUDGED = {"in_range": Tint.IN_RANGE, "forward": Tint.FORWARD, "reclined": Tint.RECLINED}
 
@@ -32,7 +32,8 @@ def headline(snapshot: Snapshot) -> Headline:
         return Headline(word, _silence(snapshot, lasting), Tint.FAULT)
     if snapshot.alert_forward_s is not None:
         forward = f"forward of your baseline for {duration_words(snapshot.alert_forward_s)}"
-        return Headline("ALERT", forward, Tint.ALERT)
+        detail = f"{forward} {MAY_HAVE_SLIPPED}" if snapshot.suspect else forward
+        return Headline("ALERT", detail, Tint.ALERT)
     if snapshot.context != "still":
         return Headline(plain_word(snapshot.context).upper(), lasting, Tint.QUIET)
     if snapshot.state == "unjudged" and not snapshot.calibrated:

@@ -133,7 +133,7 @@ def slouch(snapshot: Snapshot, width: int) -> list[Line]:
 def history(snapshot: Snapshot, width: int, height: int) -> list[Line]:
     """The last minutes as a line."""
     caption = "degrees from your baseline" if snapshot.calibrated else "degrees from vertical"
-    limit_deg = snapshot.limit_deg if snapshot.calibrated else None
+    limit_deg = snapshot.limit_at_deg if snapshot.calibrated else None
     span_s = next((span for span in _EARLY_SPANS_S if snapshot.t_s <= span), HISTORY_S)
     data = ChartData(snapshot.history_deg, snapshot.history_end_s, span_s, limit_deg, caption)
     return chart(data, width, height)
@@ -171,6 +171,8 @@ def note(snapshot: Snapshot, width: int) -> list[Line]:
         return [(Span(_fitted(f" {snapshot.note}", width), Tint.STRONG),)]
     if not snapshot.calibrated and not snapshot.guide:
         return [(Span(_fitted(" Not calibrated yet: press c, it takes half a minute.", width), Tint.STRONG),)]
+    if snapshot.offer and not snapshot.guide:
+        return [(Span(_fitted(f" {snapshot.offer}", width), Tint.STRONG),)]
     return [(Span(_fitted(f" {NOT_A_MEDICAL_DEVICE}", width), Tint.DIM),)]
 
 

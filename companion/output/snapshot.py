@@ -19,7 +19,7 @@ from companion.output.streaks import Breaks, Streak
 from companion.output.words import event_words, is_known
 from companion.posture import events as happened
 from companion.posture.events import Event
-from companion.posture.rows import CONTEXTS, STATES, Context
+from companion.posture.rows import CONTEXTS, STATES, Context, RowFlag
 from companion.settings import Settings
 from companion.text import LONGEST_SENTENCE, printable, printable_path
 from firmware_protocol.drivers import Battery
@@ -42,6 +42,10 @@ _NOTED = (
     happened.SignalFound,
     happened.BatteryLow,
     happened.CalibrationTaken,
+    happened.CalibrationStale,
+    happened.SlipSuspected,
+    happened.SlipCleared,
+    happened.SensorReattached,
     happened.Snoozed,
     happened.SnoozeEnded,
     happened.Marked,
@@ -62,6 +66,7 @@ class Snapshot:
     mode: str = "coach"
     calibrated: bool = False
     limit_deg: float = 12.0
+    limit_at_deg: float | None = 12.0  # where that is on the line of sagittal angles; None: to a side, so nowhere
     limit_pct: float = 40.0  # where the limit lies on the slouch scale
     t_s: float = 0.0
     context: str = "settling"
@@ -80,6 +85,8 @@ class Snapshot:
     rate_hz: float | None = None
     alerts: int = 0
     alert_forward_s: float | None = None  # an alert is under way: how long its slouch has lasted
+    suspect: bool = False  # the sensor may have slipped
+    offer: str = ""  # what the wearer may do about it, until it is done
     silence: str = ""  # the cause of missing data
     fault: bool = False
     snoozed_until: str = ""  # a clock reading
@@ -157,6 +164,14 @@ class SnapshotBuilder:
         self.latest = Snapshot(**self._shown)
         return self.latest
 
+    def scaled(self, limit_deg: float, range_deg: float, limit_at_deg: float | None) -> Snapshot:
+        """The snapshot from now on with this limit and range: those of a wearer who has just been calibrated."""
+        self._limit_deg, self._range_deg = limit_deg, range_deg
+        self._take_settings()
+        self._shown["limit_at_deg"] = limit_at_deg
+        self.latest = Snapshot(**self._shown)
+        return self.latest
+
     def guide(self, text: str, progress: float | None = None, *, ring: bool = False) -> Snapshot:
         """The snapshot with the step of a guided procedure ("": it is over), and with a bell if asked for."""
         self._shown |= {"guide": printable(text, LONGEST_SENTENCE), "guide_progress": progress}
@@ -184,6 +199,7 @@ class SnapshotBuilder:
             "context": CONTEXTS[last["context"]],
             "state": STATES[last["state"]],
             "in_state_s": (self._now_ns - since_ns) / _NS_PER_S,
+            "suspect": bool(last["flags"] & RowFlag.SUSPECT),
         }
         if last["context"] != Context.NO_DATA and not self._shown.get("fault"):
             self._shown["silence"] = ""
@@ -197,6 +213,7 @@ class SnapshotBuilder:
         if isinstance(event, _NOTED):
             self._shown["note"] = event_words(event, self._clock)
             self._note_until_ns = event.t_session_ns + NOTE_NS
+        self._shown["offer"] = _offer(event, self._shown.get("offer", ""))
         match event:
             case happened.SlouchStarted():
                 self._slouch_started_ns = event.t_session_ns
@@ -231,6 +248,7 @@ class SnapshotBuilder:
             "profile": settings.profile,
             "mode": settings.mode,
             "limit_deg": limit_deg,
+            "limit_at_deg": limit_deg,
             "limit_pct": 100.0 * limit_deg / range_deg,
         }
 
@@ -249,3 +267,15 @@ class SnapshotBuilder:
 
     def _clock(self, t_session_ns: int) -> str:
         return clock_text(self._header.utc_ns + t_session_ns, self._header.zone)
+
+
+def _offer(event: Event, before: str) -> str:
+    """What can be done about how the sensor sits, after this event."""
+    match event:
+        case happened.CalibrationStale():
+            return "This session began off your baseline: press c to take it anew."
+        case happened.SlipSuspected() | happened.SensorReattached(suspect=True):
+            return "The sensor may sit otherwise than it did: press c to take your baseline anew."
+        case happened.SlipCleared() | happened.CalibrationTaken():
+            return ""
+    return before

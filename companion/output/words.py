@@ -9,12 +9,14 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
-from companion.output.instants import duration_words
+from companion.output.instants import duration_words, elapsed_text
 from companion.posture import events as happened
 from companion.posture.events import Event
 from companion.text import LONGEST_SENTENCE, printable
 
 _NS_PER_S = 1e9
+MAY_HAVE_SLIPPED = "(the sensor may have slipped)"
+_UPSIDE_DOWN_DEG = 120.0
 NOT_A_MEDICAL_DEVICE = "Not a medical device; stop at the first discomfort."
 
 ENDINGS: Mapping[str, str] = {
@@ -98,6 +100,47 @@ def _alert_cleared(event: happened.AlertCleared) -> str:
     return f"no alert any more: {ENDINGS.get(event.ended_by, told(event.ended_by))}"
 
 
+_RECALIBRATE = "press c, or `posture calibrate --quick`, to take your baseline anew"
+
+
+def alert_words(event: happened.AlertRaised) -> str:
+    """An alert; where the sensor may have slipped, that is said with it."""
+    words = f"ALERT: forward of your baseline for {lasting(event.forward_ns)}, now {event.angle_deg:.1f}°"
+    return f"{words} {MAY_HAVE_SLIPPED}" if event.suspect else words
+
+
+def _stale(event: happened.CalibrationStale) -> str:
+    sides = (
+        (event.forward_deg, "forward of", "behind"),
+        (event.right_deg, "to the right of", "to the left of"),
+    )
+    parts = [f"{abs(deg):.1f}° {more if deg > 0 else less}" for deg, more, less in sides if abs(deg) >= 1.0]
+    where = " and ".join(parts) or f"{event.off_deg:.1f}° off"
+    sideways = abs(event.right_deg) > abs(event.forward_deg)
+    why = "the sensor probably sits otherwise" if sideways else "you sit otherwise, or the sensor does"
+    return f"this session begins {where} your baseline: {why}; {_RECALIBRATE}"
+
+
+def _slip(event: happened.SlipSuspected) -> str:
+    if event.slip_deg > _UPSIDE_DOWN_DEG:
+        return f"the sensor is upside down: nothing is judged until it is turned, or {_RECALIBRATE}"
+    when = f"between {_elapsed(event.from_ns)} and {_elapsed(event.to_ns)}"
+    if event.at_ns is not None:
+        when += f", perhaps at {_elapsed(event.at_ns)}"
+    then = "so far that nothing is judged" if event.held else "alerts go on, marked"
+    return f"the sensor may have slipped by {event.slip_deg:.0f}°, {when}: {then}; {_RECALIBRATE}"
+
+
+def _reattached(event: happened.SensorReattached) -> str:
+    when = f"between {_elapsed(event.from_ns)} and {_elapsed(event.to_ns)}"
+    words = f"the sensor was taken off and put on again, {when}; it sits {event.off_deg:.0f}° off since"
+    return f"{words}: {_RECALIBRATE}" if event.suspect else words
+
+
+def _elapsed(t_session_ns: int) -> str:
+    return elapsed_text(t_session_ns / _NS_PER_S)
+
+
 def _marked(event: happened.Marked) -> str:
     words = _MARKS.get(event.kind, told(event.kind))
     return f"{words}: {told(event.value)}" if event.value else words
@@ -107,9 +150,7 @@ def _marked(event: happened.Marked) -> str:
 _WORDS: Mapping[type[Event], Callable[..., str]] = {
     happened.SlouchStarted: lambda e: f"forward of your baseline: {e.angle_deg:.1f}° (episode {e.episode})",
     happened.SlouchEnded: _slouch_ended,
-    happened.AlertRaised: lambda e: (
-        f"ALERT: forward of your baseline for {lasting(e.forward_ns)}, now {e.angle_deg:.1f}°"
-    ),
+    happened.AlertRaised: alert_words,
     happened.AlertCleared: _alert_cleared,
     happened.DigestRaised: lambda e: (
         f"digest: {counted(e.withheld, 'further alert')} held back in the last {lasting(e.over_ns)}"
@@ -120,6 +161,10 @@ _WORDS: Mapping[type[Event], Callable[..., str]] = {
     happened.FaultCleared: lambda _: "the fault is over",
     happened.BatteryLow: lambda e: f"the sensor's battery is at {e.percent:.0f} %",
     happened.CalibrationTaken: lambda _: "calibration taken: this is your baseline now",
+    happened.CalibrationStale: _stale,
+    happened.SlipSuspected: _slip,
+    happened.SlipCleared: lambda _: "the sensor sits as it did before",
+    happened.SensorReattached: _reattached,
     happened.SnoozeEnded: lambda _: "alerts are on again",
     happened.Marked: _marked,
     happened.SettingTaken: lambda e: f"setting {told(e.key)} is {told(e.value)} now",

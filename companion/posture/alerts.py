@@ -12,7 +12,7 @@ import numpy as np
 
 from companion.posture.episodes import EpisodeStep
 from companion.posture.rows import Context, State
-from companion.posture.stage import Array, runs
+from companion.posture.stage import Array, copied, runs
 
 HOUR_NS = 3600 * 1_000_000_000
 
@@ -54,7 +54,9 @@ class Alerts:
 
     def step(self, state: AlertsState, block: Array) -> tuple[AlertsState, Array]:
         """Decide cue by cue; the loops are over cues and over runs of forward rows, which are few."""
-        rows = block.copy()
+        if len(block) == 0:
+            return state, block
+        rows = copied(block)
         state = _snooze(state, rows)
         forward = rows["state"] == State.FORWARD
         for first, end in runs(np.where(forward, rows["episode"], np.where(rows["episode_step"] != 0, -2, -1))):

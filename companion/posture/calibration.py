@@ -1,228 +1,163 @@
-"""The guided calibration: hold, bend forward, hold again. Gives the baseline and the direction the wearer faces.
+"""The calibration: where up is and where the wearer faces, in the sensor's frame, and how well both are known.
 
-The steps follow the body, not the clock: each waits up to a minute for its movement. The medio-lateral axis is the
-first principal axis of the horizontal angular rate *during the bend* (without gyroscope: the facing axis is that of the
-travel of the up vector); its sign is the bend's. Pure. Knows: up vectors and rates in the sensor's frame.
-Must never know: how a wearer is told.
+A value that is stored, recorded and replayed. Knows: directions and angles. Must never know: how it was taken (see
+`guide` and `baselines`), stored or asked for.
 """
 
-from dataclasses import dataclass, replace
-from enum import IntEnum
-from typing import Any
+import hashlib
+import json
+from dataclasses import asdict, dataclass, replace
+from functools import lru_cache
+from typing import Literal, TypeAlias
 
 import numpy as np
 import numpy.typing as npt
 
-from companion.posture.mounting import Calibration
+from companion.posture.directions import Vector, between_deg
 
-HOLD_S = 5.0
-MOST_MOVEMENT_DEG = 3.0
-MOST_HOLD_DIFFERENCE_DEG = 3.0
-LEAST_BEND_DEG = 15.0
-LEAST_AXIS_RATIO = 3.0
-PATIENCE_S = 60.0
+Triple: TypeAlias = tuple[float, float, float]
+Kind: TypeAlias = Literal["sitting", "standing"]
+KINDS: tuple[Kind, ...] = ("sitting", "standing")
 
-_MOMENT_NS = 100_000_000
-_HOLD_MOMENTS = round(HOLD_S * 1e9 / _MOMENT_NS)
-_STIRRED_DEG = 5.0
-"""Below it the wearer only sways; above it a bend has begun, and its motion tells the axis."""
-
-_FLOOR_DEG = 0.3
-"""A baseline is never known better than this: the sway of a hold."""
-
-Vector = npt.NDArray[Any]
-
-
-class CalibrationRefused(Exception):
-    """Why no baseline was taken, in one sentence for the wearer."""
-
-
-class Step(IntEnum):
-    """What the wearer is asked for."""
-
-    HOLD = 0
-    BEND = 1
-    HOLD_AGAIN = 2
-    DONE = 3
-    REFUSED = 4
+_PARALLEL_DEG = 5.0
+_LATER: tuple[str, ...] = ("difference_deg", "axis_sigma_deg")
+"""Fields that came after the first recordings: left out of the identity where they say nothing."""
 
 
 @dataclass(frozen=True, slots=True)
-class Prompt:
-    """Where the guide is: the step, how much of it is done (0 to 1), how many bends were seen."""
+class Calibration:
+    """Two directions in the sensor's frame at the wearer's baseline, and how well they are known.
 
-    step: Step
-    part: float = 0.0
-    bends: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Moment:
-    """Mean up direction of a tenth of a second, and its horizontal motion (sums of outer products)."""
-
-    t_ns: int
-    up: Vector
-    rates: Vector  # (3, 3) sum of ω ωᵀ; zero without gyroscope
-
-
-class Guide:
-    """Watches a wearer through the three steps; feed it a session's ANGLES, then read `prompt` and `result`."""
-
-    def __init__(self) -> None:
-        self.prompt = Prompt(Step.HOLD)
-        self.result: Calibration | CalibrationRefused | None = None
-        self._open: list[Any] = []  # parts of the moment that is filling
-        self._open_number = -1
-        self._hold: list[_Moment] = []
-        self._first: Vector | None = None  # up in the first hold
-        self._bend: list[_Moment] = []
-        self._peak_deg = 0.0
-        self._deepest_deg = 0.0
-        self._since_ns: int | None = None
-
-    def feed(self, angles: npt.NDArray[Any]) -> Prompt:
-        """Take samples (fields t_session_ns, gyr_radps, up, settled); what comes after the end is passed over."""
-        settled = angles[angles["settled"]]
-        numbers = settled["t_session_ns"] // _MOMENT_NS
-        for number in np.unique(numbers).tolist():
-            if number != self._open_number:
-                self._take_open()
-                self._open_number = number
-            self._open.append(settled[numbers == number])
-        return self.prompt
-
-    def finish(self) -> Calibration | CalibrationRefused:
-        """Nothing more comes: the result, or what was missing."""
-        self._take_open()
-        if self.result is None:
-            self._refuse(self._missing("before the movement ended"))
-        assert self.result is not None
-        return self.result
-
-    def _take_open(self) -> None:
-        parts, self._open = self._open, []
-        if parts and self.result is None:
-            self._moment(_moment_of(np.concatenate(parts)))
-
-    def _moment(self, moment: _Moment) -> None:
-        self._since_ns = moment.t_ns if self._since_ns is None else self._since_ns
-        self._hold = [*self._hold, moment][-_HOLD_MOMENTS:]
-        if self._first is None:
-            self._first_hold(moment)
-        else:
-            self._after_first_hold(moment)
-        waited_s = (moment.t_ns - self._since_ns) * 1e-9
-        if self.result is None and waited_s > PATIENCE_S:
-            self._refuse(self._missing(f"within {PATIENCE_S:.0f} s"))
-
-    def _first_hold(self, moment: _Moment) -> None:
-        self.prompt = Prompt(Step.HOLD, _stillness(self._hold))
-        if self.prompt.part >= 1:
-            self._first = _mean_up(self._hold)
-            self._go_on(Step.BEND, moment)
-
-    def _after_first_hold(self, moment: _Moment) -> None:
-        assert self._first is not None
-        off_deg = _between_deg(moment.up, self._first)
-        self._deepest_deg = max(self._deepest_deg, off_deg)
-        bends = self.prompt.bends
-        if off_deg > _STIRRED_DEG:
-            self._bend.append(moment)
-            self._peak_deg = max(self._peak_deg, off_deg)
-        if self._peak_deg >= LEAST_BEND_DEG and off_deg < self._peak_deg / 2:
-            self._peak_deg, bends = 0.0, bends + 1
-            self._go_on(Step.HOLD_AGAIN if bends > 1 else Step.BEND, moment)
-            self.prompt = replace(self.prompt, bends=bends)
-        if self._peak_deg >= LEAST_BEND_DEG or not self._bend:
-            self._hold = []
-        part = _stillness(self._hold)
-        step = Step.BEND if bends < 2 and part < 0.3 else Step.HOLD_AGAIN if self._bend else Step.BEND
-        self.prompt = Prompt(step, part, bends)
-        if part >= 1 and self._bend:
-            self._judge(_mean_up(self._hold))
-
-    def _go_on(self, step: Step, moment: _Moment) -> None:
-        """The next step has its own minute."""
-        self.prompt, self._hold, self._since_ns = Prompt(step), [], moment.t_ns
-
-    def _judge(self, second: Vector) -> None:
-        """Both holds and whatever lay between them are there."""
-        first = self._first
-        assert first is not None
-        difference_deg = _between_deg(first, second)
-        if self._deepest_deg < LEAST_BEND_DEG:
-            self._refuse(f"the bend of {self._deepest_deg:.0f}° is under {LEAST_BEND_DEG:.0f}°")
-            return
-        if difference_deg > MOST_HOLD_DIFFERENCE_DEG:
-            limit = f"{MOST_HOLD_DIFFERENCE_DEG:.0f}°"
-            self._refuse(f"the two holds differ by {difference_deg:.1f}°, more than {limit}")
-            return
-        up = _unit(first + second)
-        forward, ratio = facing(up, np.array([m.up for m in self._bend]), np.sum([m.rates for m in self._bend], axis=0))
-        if ratio < LEAST_AXIS_RATIO:
-            self._refuse(f"the bend has no clear axis (ratio {ratio:.1f}, at least {LEAST_AXIS_RATIO:.0f} is needed)")
-            return
-        made = Calibration.from_axes(up, forward)
-        uncertainty_deg = max(_FLOOR_DEG, difference_deg / 2)
-        self.result = replace(made, uncertainty_deg=uncertainty_deg, axis_ratio=min(ratio, 1e6), method="guided")
-        self.prompt = Prompt(Step.DONE, 1.0, self.prompt.bends)
-
-    def _missing(self, when: str) -> str:
-        if self._first is None:
-            moved_deg = _movement_deg(self._hold) if self._hold else 0.0
-            moved = f" (it moved by {moved_deg:.1f}°)" if moved_deg > MOST_MOVEMENT_DEG else ""
-            return f"there was no hold of {HOLD_S:.0f} s with under {MOST_MOVEMENT_DEG:.0f}° of movement {when}{moved}"
-        if self._deepest_deg < LEAST_BEND_DEG:
-            return f"there was no forward bend of {LEAST_BEND_DEG:.0f}° or more {when}"
-        return f"there was no second hold of {HOLD_S:.0f} s with under {MOST_MOVEMENT_DEG:.0f}° of movement {when}"
-
-    def _refuse(self, reason: str) -> None:
-        self.result = CalibrationRefused(f"No baseline was taken: {reason}.")
-        self.prompt = Prompt(Step.REFUSED, 0.0, self.prompt.bends)
-
-
-def facing(up: Vector, bend_ups: Vector, rates: Vector) -> tuple[Vector, float]:
-    """The direction the wearer faces (3,), and how clear the bend's axis was (ratio of eigenvalues).
-
-    `bend_ups` (N, 3) are up vectors during the bend, `rates` (3, 3) the sum of ω ωᵀ over it.
+    `up` and `forward` are orthogonal unit vectors; `forward` is where the wearer faces. `uncertainty_deg` is one
+    standard deviation of the baseline; 0 where the directions were declared.
     """
-    travel = bend_ups - up
-    level = np.eye(3) - np.outer(up, up)
-    with_gyroscope = bool(np.trace(rates) > 0)
-    spread = level @ (rates if with_gyroscope else travel.T @ travel) @ level
-    values, vectors = np.linalg.eigh(spread)
-    axis = vectors[:, 2]
-    forward = np.cross(axis, up) if with_gyroscope else axis
-    ratio = float(values[2] / max(values[1], 1e-12))
-    return (-forward if float(forward @ travel.sum(axis=0)) > 0 else forward), ratio
+
+    up: Triple
+    forward: Triple
+    uncertainty_deg: float = 0.0
+    axis_ratio: float | None = None  # eigenvalue ratio of the bend; None: declared
+    method: str = "declared"  # declared, guided, nod, mounting, quick
+    profile: str = "desk"
+    taken_utc: str = ""
+    kind: Kind = "sitting"  # what the profile is for
+    spread_deg: float = 0.0  # how far the trunk moved within the holds, root mean square
+    slouch: Triple | None = None  # up at the wearer's usual slouch; None: never shown
+    wobble_deg: float | None = None  # of the fit test; None: not done
+    walking: Triple | None = None  # up over the first walk after it; not part of the baseline's identity
+    difference_deg: float | None = None  # between the two holds; None: there was one, or none
+    axis_sigma_deg: float = 0.0  # one standard deviation of where the wearer faces; 0: declared
+
+    @classmethod
+    def from_axes(cls, up: npt.ArrayLike, forward: npt.ArrayLike) -> "Calibration":
+        """A calibration from two directions (3,) in the sensor's frame; `forward` loses its part along `up`.
+
+        Raises ValueError where a direction is not finite, has no length, or both are within 5° of each other.
+        """
+        u, f = _unit("up", up), _unit("forward", forward)
+        across = f - float(f @ u) * u
+        if float(np.linalg.norm(across)) < np.sin(np.radians(_PARALLEL_DEG)):
+            raise ValueError("up and forward must differ by more than 5°")
+        f = across / np.linalg.norm(across)
+        return cls(up=triple(u), forward=triple(f))
+
+    @property
+    def calibration_id(self) -> str:
+        """A short name made from the content."""
+        content = asdict(replace(self, walking=None))
+        for name in _LATER:
+            if content[name] == self.__dataclass_fields__[name].default:
+                del content[name]
+        return hashlib.sha256(json.dumps(content, ensure_ascii=False).encode()).hexdigest()[:12]
+
+    @property
+    def rotation(self) -> Vector:
+        """(3, 3) rows forward, left, up: sensor frame to body frame; not to be written to."""
+        return _rotation(self.up, self.forward)
+
+    @property
+    def baseline_inclination_deg(self) -> float:
+        """How far the sensor's flat side leans forward of vertical at the baseline, in degrees.
+
+        The axis of the sensor that lies closest to the wearer's facing direction is taken as the normal of its flat
+        side; leaning forward turns that normal downward.
+        """
+        u, f = np.array(self.up), np.array(self.forward)
+        axis = int(np.argmax(np.abs(f)))
+        return float(np.degrees(np.arcsin(np.clip(-np.sign(f[axis]) * u[axis], -1.0, 1.0))))
+
+    @property
+    def own_range_deg(self) -> float | None:
+        """From the baseline to the wearer's usual slouch, in degrees; None where it was never shown."""
+        return None if self.slouch is None else between_deg(self.up, self.slouch)
+
+    @property
+    def slouch_direction(self) -> tuple[float, float]:
+        """Where the up vector goes in a slouch: unit vector (forward, left) in the body frame.
+
+        Without a usual slouch that was shown: (-1, 0), as in leaning forward.
+        """
+        if self.slouch is None:
+            return -1.0, 0.0
+        x, y, _ = (self.rotation @ np.array(self.slouch)).tolist()
+        length = float(np.hypot(x, y))
+        return (x / length, y / length) if length > 0 else (-1.0, 0.0)
+
+    def with_profile(self, profile: str, kind: Kind | None = None) -> "Calibration":
+        """The same directions for another profile; `kind` None: as it is."""
+        return replace(self, profile=profile, kind=kind or self.kind)
+
+    def to_json(self) -> str:
+        """One JSON object; `from_json` reads it back exactly."""
+        return json.dumps(asdict(self), ensure_ascii=False)
+
+    @classmethod
+    def from_json(cls, text: str) -> "Calibration":
+        """Read what `to_json` wrote. Raises ValueError where it is something else."""
+        try:
+            fields = json.loads(text)
+            up, forward = (triple(_unit(name, fields.pop(name))) for name in ("up", "forward"))
+            for name in ("slouch", "walking"):
+                if fields.get(name) is not None:
+                    fields[name] = triple(_unit(name, fields[name]))
+            known = {key: fields[key] for key in cls.__dataclass_fields__ if key in fields}
+            made = cls(up=up, forward=forward, **known)
+            if "kind" not in fields and made.profile == "standing":  # written before there were kinds
+                made = replace(made, kind="standing")
+            return _checked(made)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a calibration: {error}") from error
 
 
-def _moment_of(samples: npt.NDArray[Any]) -> _Moment:
-    gyr = np.nan_to_num(samples["gyr_radps"])
-    return _Moment(int(samples["t_session_ns"][0]), _unit(samples["up"].mean(axis=0)), gyr.T @ gyr)
+def _checked(made: Calibration) -> Calibration:
+    """The same with figures that are numbers; raises ValueError where something in it has no meaning."""
+    if made.kind not in KINDS:
+        raise ValueError(f"not a calibration: there is no kind {made.kind!r}")
+    return replace(
+        made,
+        uncertainty_deg=float(made.uncertainty_deg),
+        spread_deg=float(made.spread_deg),
+        axis_sigma_deg=float(made.axis_sigma_deg),
+        difference_deg=None if made.difference_deg is None else float(made.difference_deg),
+        wobble_deg=None if made.wobble_deg is None else float(made.wobble_deg),
+    )
 
 
-def _mean_up(moments: list[_Moment]) -> Vector:
-    return _unit(np.sum([moment.up for moment in moments], axis=0))
+@lru_cache(maxsize=32)
+def _rotation(up: Triple, forward: Triple) -> Vector:
+    u, f = np.array(up), np.array(forward)
+    return np.stack([f, np.cross(u, f), u])
 
 
-def _movement_deg(moments: list[_Moment]) -> float:
-    """The largest angle between two moments, taken as twice the largest one from their mean."""
-    mean = _mean_up(moments)
-    return 2 * max(_between_deg(moment.up, mean) for moment in moments)
+def _unit(name: str, direction: npt.ArrayLike) -> Vector:
+    vector = np.asarray(direction, dtype=np.float64)
+    length = float(np.linalg.norm(vector)) if vector.shape == (3,) else 0.0
+    if not np.isfinite(length) or length < 1e-9:
+        raise ValueError(f"{name} must be three finite numbers, not all zero")
+    # A vector that is of unit length already stays as it is, bit for bit, so that stored calibrations do not drift.
+    return vector if abs(length - 1.0) < 1e-12 else np.asarray(vector / length)
 
 
-def _stillness(moments: list[_Moment]) -> float:
-    """How much of a hold the newest moments are, 0 to 1: those that stay within the allowed movement."""
-    kept = moments
-    while len(kept) > 1 and _movement_deg(kept) > MOST_MOVEMENT_DEG:
-        kept = kept[max(len(kept) // 8, 1) :]
-    return len(kept) / _HOLD_MOMENTS if len(moments) > 1 else 0.0
-
-
-def _between_deg(a: Vector, b: Vector) -> float:
-    return float(np.degrees(np.arctan2(np.linalg.norm(np.cross(a, b)), a @ b)))
-
-
-def _unit(vector: Vector) -> Vector:
-    return np.asarray(vector / np.linalg.norm(vector))
+def triple(vector: Vector) -> Triple:
+    """Three numbers as a value."""
+    x, y, z = (float(value) for value in vector)
+    return x, y, z

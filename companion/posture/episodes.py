@@ -11,9 +11,9 @@ from enum import IntEnum
 
 import numpy as np
 
-from companion.posture.rows import ROW_NS, ROWS_PER_S, Context, State
+from companion.posture.rows import ROW_NS, ROWS_PER_S, Context, State, Suspicion
 from companion.posture.slouch import RECLINED_DEG
-from companion.posture.stage import Array, runs
+from companion.posture.stage import Array, copied, runs
 
 RELEASE_SHARE = 2 / 3
 RELEASE_ROWS = 2 * ROWS_PER_S
@@ -55,6 +55,17 @@ class _Kind(IntEnum):
     NOT_WORN = 7
 
 
+# Plain numbers: an enum's name costs more than the comparison, and a row comes five times a second.
+_BELOW, _HELD, _OVER = int(_Kind.BELOW), int(_Kind.HELD), int(_Kind.OVER)
+_STILL, _HELD_BACK = int(Context.STILL), int(Suspicion.HELD)
+_IN_RANGE, _RECLINED = int(State.IN_RANGE), int(State.RECLINED)
+_NOT_JUDGED, _UNKNOWN = int(State.UNJUDGED), int(State.UNKNOWN)
+
+_UNJUDGED = np.full(len(Context), _Kind.BREAK, dtype=np.uint8)
+"""What a row that is not judged means, by its context."""
+_UNJUDGED[[Context.NO_DATA, Context.WALKING]] = _Kind.SILENCE, _Kind.WALKS
+_UNJUDGED[[Context.LYING, Context.NOT_WORN]] = _Kind.LIES, _Kind.NOT_WORN
+
 _ENDS_AT_ONCE = {_Kind.WALKS: EndedBy.WALKED, _Kind.LIES: EndedBy.LAY_DOWN, _Kind.NOT_WORN: EndedBy.NO_DATA}
 
 
@@ -90,39 +101,26 @@ class Episodes:
 
     def step(self, state: EpisodesState, block: Array) -> tuple[EpisodesState, Array]:
         """Judge each row; the loop is over runs of rows of one kind, which are few."""
-        rows = block.copy()
-        kinds = self._kinds(rows)
-        rows["state"] = self._plain_states(rows, kinds)
+        if len(block) == 0:
+            return state, block
+        rows = copied(block)
+        still = rows["context"] == _STILL
+        with np.errstate(invalid="ignore"):  # angles that are not known
+            kinds = self._kinds(rows, still)
+            rows["state"] = _plain_states(rows, kinds, still)
         for first, end in runs(kinds):
             state = self._run(state, rows, _Kind(int(kinds[first])), first, end)
         return state, rows
 
-    def _kinds(self, rows: Array) -> Array:
-        context, angle, unsure = rows["context"], rows["deviation_deg"], rows["uncertainty_deg"]
-        with np.errstate(invalid="ignore"):
-            judged = (context == Context.STILL) & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
-            over, held = angle - unsure > self.limit_deg, angle > self.release_deg
-        return np.select(
-            [
-                judged & over,
-                judged & held,
-                judged,
-                context == Context.NO_DATA,
-                context == Context.WALKING,
-                context == Context.LYING,
-                context == Context.NOT_WORN,
-            ],
-            [_Kind.OVER, _Kind.HELD, _Kind.BELOW, _Kind.SILENCE, _Kind.WALKS, _Kind.LIES, _Kind.NOT_WORN],
-            _Kind.BREAK,
-        )
-
-    def _plain_states(self, rows: Array, kinds: Array) -> Array:
-        judged = (kinds == _Kind.OVER) | (kinds == _Kind.HELD) | (kinds == _Kind.BELOW)
-        return np.select(
-            [judged & (rows["deviation_deg"] < RECLINED_DEG), judged, rows["context"] == Context.STILL],
-            [State.RECLINED, State.IN_RANGE, State.UNJUDGED],
-            State.UNKNOWN,
-        )
+    def _kinds(self, rows: Array, still: Array) -> Array:
+        angle, unsure = rows["deviation_deg"], rows["uncertainty_deg"]
+        judged = still & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
+        judged &= rows["suspicion"] != _HELD_BACK
+        kinds = _UNJUDGED[rows["context"]]
+        kinds[judged] = _BELOW
+        kinds[judged & (angle > self.release_deg)] = _HELD
+        kinds[judged & (angle - unsure > self.limit_deg)] = _OVER
+        return np.asarray(kinds)
 
     def _run(self, state: EpisodesState, rows: Array, kind: _Kind, first: int, end: int) -> EpisodesState:
         """Rows [first, end) are of one kind."""
@@ -135,6 +133,14 @@ class Episodes:
         if kind in _ENDS_AT_ONCE:
             return _ended(state, rows, first, _ENDS_AT_ONCE[kind])
         return _interrupted(state, rows, kind, first, end)
+
+
+def _plain_states(rows: Array, kinds: Array, still: Array) -> Array:
+    judged = (kinds >= _BELOW) & (kinds <= _OVER)
+    states = np.where(still, _NOT_JUDGED, _UNKNOWN)
+    states[judged] = _IN_RANGE
+    states[judged & (rows["sagittal_deg"] < RECLINED_DEG)] = _RECLINED
+    return states
 
 
 def _begun(state: EpisodesState, rows: Array, first: int) -> EpisodesState:

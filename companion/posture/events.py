@@ -42,6 +42,7 @@ class AlertRaised(Event):
     number: int
     angle_deg: float
     forward_ns: int
+    suspect: bool = False  # the sensor may have slipped
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,6 +104,51 @@ class CalibrationTaken(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CalibrationStale(Event):
+    """The session's first still seconds lie off the baseline it began with, by more than the slip limit.
+
+    The wearer sits otherwise, or the sensor does; to a side (`right_deg`, left negative) it is more likely the sensor.
+    """
+
+    off_deg: float  # in whatever direction
+    forward_deg: float  # backward negative
+    right_deg: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlipSuspected(Event):
+    """The sensor sits otherwise than it did; it happened between `from_ns` and `to_ns`, the newest walking (or moment)
+    that agreed and the first that did not.
+
+    Told again with `held` where it turns out to be so far that nothing is judged any more: beyond 20°, or upside down.
+    """
+
+    from_ns: int
+    to_ns: int
+    slip_deg: float
+    at_ns: int | None = None  # the instant, where up went elsewhere in one quick step that fits
+    held: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SlipCleared(Event):
+    """Two minutes of walking agree with the reference again, or the sensor is no longer upside down."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SensorReattached(Event):
+    """The sensor was taken off and put on again between `from_ns` and `to_ns`.
+
+    It sits `off_deg` off since, compared with the baseline or with where it sat before, whichever is closer.
+    """
+
+    from_ns: int
+    to_ns: int
+    off_deg: float
+    suspect: bool  # by more than the slip limit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Snoozed(Event):
     """No cues until `until_ns` of session time."""
 
@@ -156,6 +202,10 @@ AnyEvent: TypeAlias = (
     | FaultCleared
     | BatteryLow
     | CalibrationTaken
+    | CalibrationStale
+    | SlipSuspected
+    | SlipCleared
+    | SensorReattached
     | Snoozed
     | SnoozeEnded
     | Marked

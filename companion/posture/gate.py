@@ -2,32 +2,26 @@
 
 One value that is not finite leaves the filter wrong for the rest of a session, with finite output; so what cannot be
 true is taken out here and becomes a hole like a lost packet. Short holes are filled by a straight line, longer ones
-make every filter after this stage start anew. Knows: physical limits. Must never know: devices, calibrations.
+make every filter after this stage start anew. Knows: holes. Must never know: devices, calibrations.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 
-from companion.posture.stage import MOTION, Array, Beat, Joint
-from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
-
-MOST_ACC_MPS2 = 16 * STANDARD_GRAVITY_MPS2
-"""No usual sensor can be trusted beyond this length of the vector."""
-
-MOST_GYR_RADPS = 2200 * np.pi / 180
-"""A tenth above the largest usual range of 2000 °/s."""
-
-LONGEST_FILL_NS = 250_000_000
-"""A straight line over a longer hole does more harm than a new start (measured on 50 Hz trunk motion)."""
+from companion.posture.stage import MOTION, Array, Beat, Columns, Joint
+from companion.posture.truth import LONGEST_FILL_NS, Known, judge
 
 
 @dataclass(frozen=True, slots=True)
 class GateState:
-    """The newest sample that passed (an array of at most one), and whether the next one may be joined to it."""
+    """What the next sample is compared with."""
 
-    last: Array
-    broken: bool
+    last: Columns  # the newest sample that passed (MOTION, at most one)
+    broken: bool  # whether the next one may not be joined to it
+    newest: Array  # (1, 6) the newest sample, whether it passed or not; NaN: none
+    same_ns: int  # for how long it has been the same
+    froze: bool  # whether a sample was left out for it since the last that passed
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,75 +30,98 @@ class Gate:
 
     def start(self) -> GateState:
         """Nothing has passed yet."""
-        return GateState(last=np.empty(0, dtype=MOTION), broken=False)
+        return GateState(Columns.zeros(0, MOTION), broken=False, newest=np.full((1, 6), np.nan), same_ns=0, froze=False)
 
-    def step(self, state: GateState, block: Array) -> tuple[GateState, Array]:
+    def step(self, state: GateState, block: Columns) -> tuple[GateState, Columns]:
         """Take out what cannot be true, fill short holes, mark restarts; ticks pass."""
         if len(block) == 0:
             return state, block
         sample = block["beat"] == Beat.SAMPLE
-        passes = _of_one_kind(state, block, sample & _plausible(block))
-        breaks = np.cumsum(sample & ((block["joint"] & Joint.RESTART) != 0)) + int(state.broken)
+        judged = judge(Known(state.last, state.newest, state.same_ns), block, sample)
+        passes, frozen, rested = judged.passes, judged.frozen, judged.rested
+        if passes.all() and not frozen.any() and _whole(state, block):
+            last = block[np.array([len(block) - 1])]
+            return GateState(last, False, judged.newest, judged.same_ns, False), block
+        anew = sample & ((block["joint"] & Joint.RESTART) != 0)
+        breaks = np.cumsum(anew | rested) + int(state.broken)
         chosen = np.flatnonzero(passes)
-        restart, missing = _holes(state, block, chosen, np.diff(breaks[chosen], prepend=0))
-        made = _passed(block, sample, chosen, restart, missing)
+        broke = np.diff(breaks[chosen], prepend=0) > 0
+        restart, missing = _holes(state, block, chosen, broke)
+        marks = _marks(state, frozen, chosen, restart, broke)
+        if not passes.all():
+            block = _hushed(block, _silences(state, block, sample, passes))
+            sample = block["beat"] == Beat.SAMPLE
+        made = _passed(block, sample, chosen, marks, missing)
         if missing.any():
             _draw_lines(made, state, block[chosen], missing, np.flatnonzero(made["number"] >= 0))
-        if len(chosen):
-            last_break = breaks[chosen[-1]]
-            return GateState(last=block[chosen[-1:]], broken=bool(breaks[-1] > last_break)), made
-        return GateState(last=state.last, broken=bool(breaks[-1] > 0)), made
+        after = chosen[-1] if len(chosen) else -1
+        broken = bool(breaks[-1] > (breaks[after] if after >= 0 else 0))
+        froze = bool(frozen[after + 1 :].any() or (state.froze and after < 0))
+        last = block[chosen[-1:]] if len(chosen) else state.last
+        return GateState(last, broken, judged.newest, judged.same_ns, froze), made
 
 
-def _plausible(block: Array) -> Array:
-    acc, gyr = _square(block["acc_mps2"]), _square(block["gyr_radps"])
-    without = np.isnan(block["gyr_radps"]).all(axis=1)
-    with np.errstate(invalid="ignore"):  # NaN compares false, which is what is wanted
-        return np.asarray((acc <= MOST_ACC_MPS2**2) & (without | (gyr <= MOST_GYR_RADPS**2)))
+def _whole(state: GateState, block: Columns) -> bool:
+    """Whether nothing is missing, before the block or in it: nearly always."""
+    if len(state.last) == 0 or state.broken or state.froze or (block["joint"] & Joint.RESTART).any():
+        return False
+    t_ns, period_ns = block["t_session_ns"], block["period_ns"]
+    steps_ns = np.diff(t_ns, prepend=state.last["t_session_ns"])
+    return bool((2 * steps_ns < 3 * period_ns).all() and (steps_ns <= LONGEST_FILL_NS + period_ns).all())
 
 
-def _square(vectors: Array) -> Array:
-    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
-    with np.errstate(invalid="ignore", over="ignore"):
-        return np.asarray(x * x + y * y + z * z)
+def _marks(state: GateState, frozen: Array, chosen: Array, restart: Array, broke: Array) -> Array:
+    """How each sample that passed joins the one before it."""
+    marks = np.where(restart, np.uint8(Joint.RESTART), np.uint8(0))
+    timed = restart & ~broke
+    if len(state.last) == 0:
+        timed[:1] = False
+    marks |= np.where(timed, np.uint8(Joint.TIMED), np.uint8(0))
+    if state.froze or frozen.any():
+        count = np.cumsum(frozen)[chosen]
+        since = np.diff(count, prepend=0) > 0
+        since[:1] |= state.froze
+        marks |= np.where(since, np.uint8(Joint.FROZEN), np.uint8(0))
+    return marks
 
 
-def _of_one_kind(state: GateState, block: Array, passes: Array) -> Array:
-    """Take out samples that lose or gain a gyroscope in mid-stream, until a hole lets the stream change its kind."""
-    gyro = np.isfinite(block["gyr_radps"][:, 0])
-    kinds = np.concatenate([np.isfinite(state.last["gyr_radps"][:, 0]), gyro[passes]])
-    if len(kinds) == 0 or (kinds == kinds[0]).all():
-        return passes
-    kept = passes.copy()
-    last = state.last[0] if len(state.last) else None
-    for place in np.flatnonzero(passes):  # rare: only in a block where the kind changes
-        this = block[place]
-        if last is not None and gyro[place] != np.isfinite(last["gyr_radps"][0]):
-            kept[place] = this["t_session_ns"] - last["t_session_ns"] > LONGEST_FILL_NS + this["period_ns"]
-        last = this if kept[place] else last
-    return kept
+def _silences(state: GateState, block: Columns, sample: Array, passes: Array) -> Array:
+    """Refused samples after which no hole can be filled any more: they still tell that time went on."""
+    t_ns = block["t_session_ns"]
+    before_ns = int(state.last["t_session_ns"][0]) if len(state.last) else -LONGEST_FILL_NS
+    passed_ns = np.maximum.accumulate(np.where(passes, t_ns, before_ns))
+    return np.asarray(sample & ~passes & (t_ns - passed_ns > LONGEST_FILL_NS + block["period_ns"]))
 
 
-def _holes(state: GateState, block: Array, chosen: Array, breaks: Array) -> tuple[Array, Array]:
+def _hushed(block: Columns, silent: Array) -> Columns:
+    """These samples as ticks."""
+    if not silent.any():
+        return block
+    nothing = {name: np.where(silent[:, None], np.nan, block[name]) for name in ("acc_mps2", "gyr_radps")}
+    beat, number = np.where(silent, np.uint8(Beat.TICK), block["beat"]), np.where(silent, -1, block["number"])
+    return block.changed(beat=beat, number=number, **nothing)
+
+
+def _holes(state: GateState, block: Columns, chosen: Array, broke: Array) -> tuple[Array, Array]:
     """For each sample that passed: must filters restart there, and how many samples are missing before it."""
     t_ns, period_ns = block["t_session_ns"][chosen], np.maximum(block["period_ns"][chosen], 1)
     hole_ns = np.diff(t_ns, prepend=state.last["t_session_ns"] if len(state.last) else t_ns[:1])
-    restart = (breaks > 0) | (hole_ns > LONGEST_FILL_NS + period_ns)
+    restart = broke | (hole_ns > LONGEST_FILL_NS + period_ns)
     if len(state.last) == 0:
         restart[:1] = True  # a session's first sample
     missing = np.where(restart, 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
     return restart, missing
 
 
-def _passed(block: Array, sample: Array, chosen: Array, restart: Array, missing: Array) -> Array:
+def _passed(block: Columns, sample: Array, chosen: Array, marks: Array, missing: Array) -> Columns:
     """Ticks, samples that passed, and room before those that have a short hole before them."""
     copies = np.where(sample, 0, 1)
     copies[chosen] = missing + 1
-    made = block.copy() if (copies == 1).all() else block[np.repeat(np.arange(len(block)), copies)]
+    made = block if (copies == 1).all() else block[np.repeat(np.arange(len(block)), copies)]
     joint = made["joint"] & ~np.uint8(Joint.RESTART)
     places = np.cumsum(copies)[chosen] - 1
-    joint[places] |= np.where(restart, np.uint8(Joint.RESTART), np.uint8(0))
-    made["joint"] = joint
+    joint[places] |= marks
+    made = made.changed(joint=joint)
     if missing.any():
         real = made["beat"] != Beat.SAMPLE
         real[places] = True
@@ -112,14 +129,14 @@ def _passed(block: Array, sample: Array, chosen: Array, restart: Array, missing:
     return made
 
 
-def _draw_lines(made: Array, state: GateState, good: Array, missing: Array, places: Array) -> None:
+def _draw_lines(made: Columns, state: GateState, good: Columns, missing: Array, places: Array) -> None:
     """Fill the room before each sample of `good` (at `places`) with a straight line from the one before it."""
     holes = np.flatnonzero(missing)
     counts = missing[holes]
     which = np.repeat(holes, counts)
     step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... within each hole
     place = places[which] - counts.repeat(counts) + step
-    before = np.concatenate([state.last, good])
+    before = Columns.joined([state.last, good])
     a, b = before[which - 1 + len(state.last)], good[which]
     part = (step + 1) / (missing[which] + 1)
     span_ns = b["t_session_ns"] - a["t_session_ns"]

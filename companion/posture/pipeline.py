@@ -7,12 +7,14 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from companion.posture.alerts import Alerts, AlertsState
-from companion.posture.context import ContextStage
+from companion.posture.context import ContextStage, ContextState, forget_baseline
 from companion.posture.episodes import Episodes, EpisodesState
 from companion.posture.gate import Gate
 from companion.posture.mounting import Calibration, Mounting
+from companion.posture.slip import LIMIT_DEG as SLIP_LIMIT_DEG
+from companion.posture.slip import SlipStage, SlipState
 from companion.posture.slouch import SITTING_RANGE_DEG, SlouchStage
-from companion.posture.stage import Array, Stage
+from companion.posture.stage import Array, Columns, Stage
 from companion.posture.tilt import Tilt, TiltState
 from companion.posture.timeline import Timeline
 from companion.posture.windows import Windows, WindowsState, forget_directions
@@ -33,6 +35,7 @@ class Parameters:
     repeat_ns: int = 120 * _S
     per_hour: int = 6
     coach: bool = True
+    slip_limit_deg: float = SLIP_LIMIT_DEG
 
     @property
     def no_data_ns(self) -> int:
@@ -60,6 +63,7 @@ class Pipeline:
     tilt: Tilt
     windows: Windows
     context: ContextStage
+    slip: SlipStage
     slouch: SlouchStage
     episodes: Episodes
     alerts: Alerts
@@ -74,7 +78,8 @@ class Pipeline:
             mounting=Mounting(p.calibration),
             tilt=Tilt(),
             windows=Windows(),
-            context=ContextStage(still_sd_g=p.still_sd_g, no_data_ns=p.no_data_ns),
+            context=ContextStage(p.still_sd_g, p.no_data_ns, calibrated=p.calibration is not None),
+            slip=SlipStage(p.calibration, p.slip_limit_deg),
             slouch=SlouchStage(p.calibration, range_deg=p.range_deg),
             episodes=Episodes(limit_deg=p.limit_deg),
             alerts=Alerts(p.delay_ns, p.repeat_ns, p.per_hour, p.coach),
@@ -90,6 +95,7 @@ class Pipeline:
             self.tilt,
             self.windows,
             self.context,
+            self.slip,
             self.slouch,
             self.episodes,
             self.alerts,
@@ -99,9 +105,10 @@ class Pipeline:
         """Every stage's first state."""
         return PipelineState(tuple(stage.start() for stage in self.stages))
 
-    def step(self, state: "PipelineState", arrivals: Array) -> tuple["PipelineState", Array, Array, Array]:
+    def step(self, state: "PipelineState", arrivals: Columns) -> tuple["PipelineState", Columns, Columns, Array]:
         """The new state, the samples that passed the gate, where up is at each, and the rows completed."""
-        block, states, passed, ups = arrivals, [], arrivals, arrivals
+        block: Any = arrivals
+        states, passed, ups = [], arrivals, arrivals
         for stage, before in zip(self.stages, state.stages, strict=True):
             after, block = stage.step(before, block)
             states.append(after)
@@ -125,6 +132,12 @@ class PipelineState:
         return found
 
     @property
+    def slip(self) -> SlipState:
+        """Of how the sensor sits."""
+        found: SlipState = self._of(SlipState)
+        return found
+
+    @property
     def alerts(self) -> AlertsState:
         """Of what was said."""
         found: AlertsState = self._of(AlertsState)
@@ -132,7 +145,8 @@ class PipelineState:
 
     def turned(self) -> "PipelineState":
         """The same for a new calibration: what is in the old frame is forgotten, the filter starts anew."""
-        return self._with(TiltState()).with_windows(forget_directions(self._of(WindowsState)))
+        kept = self._with(TiltState())._with(SlipState())._with(forget_baseline(self._of(ContextState)))
+        return kept.with_windows(forget_directions(self._of(WindowsState)))
 
     def with_windows(self, windows: WindowsState) -> "PipelineState":
         """The same with other sums."""

@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
+from companion.posture import exposure
 from companion.posture.events import AlertCleared, AlertRaised, Event, SlouchEnded, SlouchStarted
+from companion.posture.exposure import PERCENTILES, percentile
 from companion.posture.rows import ROW_NS, Context, State
 from companion.posture.stage import Array
-
-PERCENTILES = (10, 50, 90, 95, 99)
 
 DURATION_COLUMNS = (
     "duration_s",
@@ -58,10 +58,8 @@ SESSION_COLUMNS = (
     "outages",
     "calibration_id",
     "software_version",
+    "drift_sigma_ppm",
 )
-
-_STEP_DEG = 0.01
-_BINS = 36_001  # -180 to 180 degrees
 
 
 def durations(rows: Array) -> dict[str, float]:
@@ -86,22 +84,26 @@ class Tally:
     count: int = 0
     contexts: Array = field(default_factory=lambda: np.zeros(len(Context), dtype=np.int64))
     states: Array = field(default_factory=lambda: np.zeros(len(State), dtype=np.int64))
-    relative: Array = field(default_factory=lambda: np.zeros(_BINS, dtype=np.int64))
-    absolute: Array = field(default_factory=lambda: np.zeros(_BINS, dtype=np.int64))
+    relative: Array = field(default_factory=exposure.histogram)
+    absolute: Array = field(default_factory=exposure.histogram)
     episodes: int = 0
     alerts: int = 0
     longest_forward_ns: int = 0
     recoveries_ns: list[int] = field(default_factory=list)
+    keep_exposed: bool = False  # of every row, for the table `exposure`
+    exposed: list[Array] = field(default_factory=list)
 
     def add_rows(self, rows: Array) -> None:
         """Count ROWS."""
         self.count += len(rows)
         self.contexts += np.bincount(rows["context"], minlength=len(Context))
         self.states += np.bincount(rows["state"], minlength=len(State))
-        worn = (rows["context"] <= Context.WALKING) & np.isfinite(rows["sagittal_deg"])
+        worn = exposure.worn(rows)
         if worn.any():
-            _put(self.relative, rows["sagittal_deg"][worn])
-            _put(self.absolute, rows["inclination_deg"][worn])
+            exposure.put(self.relative, rows["sagittal_deg"][worn])
+            exposure.put(self.absolute, rows["inclination_deg"][worn])
+        if self.keep_exposed:
+            self.exposed.append(exposure.exposed(rows))
 
     def add_event(self, event: Event) -> None:
         """Count an event."""
@@ -115,6 +117,10 @@ class Tally:
             case AlertCleared(recovery_ns=recovery_ns):
                 self.recoveries_ns.append(recovery_ns)
 
+    def exposure_lines(self) -> list[dict[str, Any]]:
+        """The lines of the table `exposure`, where rows were kept for it."""
+        return list(exposure.lines(np.concatenate([np.empty(0, dtype=exposure.EXPOSED), *self.exposed])))
+
     def columns(self) -> dict[str, Any]:
         """The columns of `sessions` that follow from rows and events; None: nothing to say."""
         found: dict[str, Any] = dict(_durations(self.count, self.contexts, self.states))
@@ -126,20 +132,3 @@ class Tally:
         for kind, histogram in (("rel", self.relative), ("abs", self.absolute)):
             found |= {f"{kind}_p{p}_deg": percentile(histogram, p) for p in PERCENTILES}
         return found
-
-
-def _put(histogram: Array, angles_deg: Array) -> None:
-    places = np.rint(angles_deg / _STEP_DEG).astype(np.int64) + _BINS // 2
-    np.add.at(histogram, np.clip(places, 0, _BINS - 1), 1)
-
-
-def percentile(histogram: Array, per_cent: float) -> float | None:
-    """The angle below which `per_cent` of a histogram lies, in degrees, between the two nearest values; None: empty."""
-    total = int(histogram.sum())
-    if total == 0:
-        return None
-    counted = np.cumsum(histogram)
-    rank = per_cent / 100 * (total - 1)
-    low, high = (int(np.searchsorted(counted, place, side="right")) for place in (int(rank), int(np.ceil(rank))))
-    value = low + (high - low) * (rank - int(rank))
-    return float((value - _BINS // 2) * _STEP_DEG)

@@ -13,17 +13,22 @@ from companion.posture.episodes import EndedBy, EpisodesState, EpisodeStep, forw
 from companion.posture.events import (
     AlertCleared,
     AlertRaised,
+    CalibrationStale,
     DigestRaised,
     Event,
     Fault,
     FaultCleared,
+    SensorReattached,
     SignalFound,
     SignalLost,
+    SlipCleared,
+    SlipSuspected,
     SlouchEnded,
     SlouchStarted,
     SnoozeEnded,
 )
-from companion.posture.rows import Context
+from companion.posture.rows import Context, Suspicion
+from companion.posture.slip import SlipStep
 from companion.posture.stage import Array
 
 
@@ -61,13 +66,15 @@ def last_word(state: EpisodesState, alerts: int, t_session_ns: int) -> list[Even
 
 
 def _noted(rows: Array) -> list[int]:
-    noted = (rows["episode_step"] != 0) | (rows["alert_step"] != 0) | rows["snooze_ended"]
+    noted = (rows["episode_step"] != 0) | (rows["alert_step"] != 0) | (rows["slip_step"] != 0) | rows["snooze_ended"]
     return [int(place) for place in np.flatnonzero(noted)]
 
 
 def _of_row(row: Array) -> list[Event]:
     t_ns, episode = int(row["t_session_ns"]), int(row["episode"])
     told: list[Event] = [SnoozeEnded(t_session_ns=t_ns)] if row["snooze_ended"] else []
+    if row["slip_step"]:  # before any alert that it may put in doubt
+        told.append(_slip(row, t_ns))
     if row["episode_step"] == EpisodeStep.BEGAN:
         told.append(SlouchStarted(t_session_ns=t_ns, episode=episode, angle_deg=float(row["deviation_deg"])))
     elif row["episode_step"] == EpisodeStep.ENDED:
@@ -107,6 +114,29 @@ def _raised(row: Array, t_ns: int, episode: int) -> AlertRaised:
         number=int(row["alerts"]),
         angle_deg=float(row["deviation_deg"]),
         forward_ns=int(row["forward_ns"]),
+        suspect=bool(row["suspicion"] != Suspicion.NONE),
+    )
+
+
+def _slip(row: Array, t_ns: int) -> Event:
+    step, held = SlipStep(int(row["slip_step"])), bool(row["suspicion"] == Suspicion.HELD)
+    off_deg, from_ns, to_ns = float(row["slip_off_deg"]), int(row["slip_from_ns"]), int(row["slip_to_ns"])
+    if step is SlipStep.STALE:
+        forward_deg, right_deg = float(row["slip_forward_deg"]), float(row["slip_right_deg"])
+        return CalibrationStale(t_session_ns=t_ns, off_deg=off_deg, forward_deg=forward_deg, right_deg=right_deg)
+    if step is SlipStep.PUT_ON:
+        suspect = bool(row["suspicion"] != Suspicion.NONE)
+        return SensorReattached(t_session_ns=t_ns, from_ns=from_ns, to_ns=to_ns, off_deg=off_deg, suspect=suspect)
+    if step is SlipStep.CLEARED:
+        return SlipCleared(t_session_ns=t_ns)
+    at_ns = int(row["slip_at_ns"])
+    return SlipSuspected(
+        t_session_ns=t_ns,
+        from_ns=from_ns,
+        to_ns=to_ns,
+        slip_deg=off_deg,
+        at_ns=None if at_ns < 0 else at_ns,
+        held=held,
     )
 
 

@@ -2,25 +2,32 @@
 
 Session time = anchor + index × nominal period (or the device's clock where there is no counter). A segment is anchored
 where it starts, to the arrival of its first packet, and not again: the sensor's clock runs steadier than the arrival
-of its packets. Knows: integers. Must never know: what the samples mean.
+of its packets. Where the rate proves to be over 2 % off, time is anchored anew and goes on with the measured period.
+A sensor with neither clock nor counter has the number of its samples × a period fitted to the arrivals; a lost packet
+cannot be seen there, a silence can. Knows: integers. Must never know: what the samples mean.
 
 A tick says how long the host has waited. It matters only while nothing arrives: then session time goes on from the
 newest sample by what the host's clock shows, so that silence has a length.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
 
-from companion.posture.stage import MOTION, Array, Beat, Joint, runs
+from companion.posture.pace import TOLERANCE, Pace, Spacing, until_next_window, window_of
+from companion.posture.stage import MOTION, Array, Beat, Columns, Joint, runs
 
 _S = 1_000_000_000
 LONGEST_SESSION_NS = 7 * 86_400 * _S
 """Later times cannot be right; elements that have them are left out, so that a forged time cannot fill the memory."""
 
-_RATE_TOLERANCE = 1.02  # a sensor's clock keeps within 2 % of its nominal rate
+LEAST_GRACE_NS = _S
+"""A tick that comes within this time of a packet says nothing."""
+
+_ANCHOR_FIELDS = ("index", "t_device_ns", "period_ns", "t_host_ns", "behind", "segment")
 _BUFFERED_NS = 2 * _S  # so long may a packet have waited in a queue
+_CLIPPED, _RESTART = np.uint8(Joint.CLIPPED), np.uint8(Joint.RESTART)
 _UNCOUNTED_GAP_NS = _S  # without clock or counter, a longer silence cannot be joined
 
 
@@ -32,26 +39,34 @@ class TimelineState:
     clock: Literal["index", "device", "count"] = "index"
     anchor_ns: int = 0
     origin: int = 0  # the index or device time at the anchor
+    nominal_ns: int = 0  # the period that the samples bring
+    period_ns: int = 0  # the one in force: measured, where the rate is over 2 % off
+    step_ns: int = 0  # of a clock that only counts samples: fitted to the arrivals
+    counted: int = 0  # samples since the anchor
     elapsed_ns: int = 0  # from the anchor to the newest sample
     t_ns: int = 0  # session time of the newest sample
     host_ns: int = 0  # its arrival
     heard_ns: int = 0  # arrival of any sample, even one that came too late for its place
+    pace: Pace = field(default_factory=Pace)
+    spacing: Spacing = field(default_factory=Spacing)
 
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
     """Stage: ARRIVALS to MOTION. Samples that come too late for their place are left out."""
 
-    grace_ns: int = _S  # so long may a packet be on its way before the rows go on without it
+    grace_ns: int = LEAST_GRACE_NS  # so long may a packet be on its way before the rows go on without it
     no_data_ns: int = 5 * _S  # from here on nobody waits for it
 
     def start(self) -> TimelineState:
         """Session time 0."""
         return TimelineState()
 
-    def step(self, state: TimelineState, block: Array) -> tuple[TimelineState, Array]:
+    def step(self, state: TimelineState, block: Columns) -> tuple[TimelineState, Columns]:
         """Times for every sample and every tick that matters, in order."""
-        parts = [np.empty(0, dtype=MOTION)]
+        parts: list[Columns] = []
+        if not block["beat"].any():
+            return self._within_a_session(*_place(state, block))
         silent = self._silent_ticks(state, block)
         for first, end in runs(silent):
             piece = block[first:end]
@@ -60,122 +75,190 @@ class Timeline:
             else:
                 state, made = _place(state, _samples(piece))
                 parts += made
-        joined = parts[1] if len(parts) == 2 else np.concatenate(parts)  # nearly always there is one part
-        fits = joined["t_session_ns"] <= LONGEST_SESSION_NS
+        return self._within_a_session(state, parts)
+
+    def _within_a_session(self, state: TimelineState, parts: list[Columns]) -> tuple[TimelineState, Columns]:
+        joined = Columns.joined(parts or [Columns.zeros(0, MOTION)])
+        if state.t_ns <= LONGEST_SESSION_NS and not joined["beat"].any():
+            return state, joined
+        fits: Array = joined["t_session_ns"] <= LONGEST_SESSION_NS
         return state, joined if fits.all() else joined[fits]
 
-    def _silent_ticks(self, state: TimelineState, block: Array) -> Array:
+    def _silent_ticks(self, state: TimelineState, block: Columns) -> Array:
         """Which elements are ticks that found nothing arriving: few, in a session that flows."""
         sample = block["beat"] == Beat.SAMPLE
         heard = np.maximum.accumulate(np.where(sample, block["t_host_ns"], state.heard_ns))
         return np.asarray(~sample & ((block["beat"] == Beat.END) | (block["t_host_ns"] - heard > self.grace_ns)))
 
-    def _wait(self, state: TimelineState, ticks: Array) -> Array:
+    def _wait(self, state: TimelineState, ticks: Columns) -> Columns:
         silence = ticks["t_host_ns"] - state.host_ns
         ended = ticks["beat"] == Beat.END
         waited = np.where(ended | (silence >= self.no_data_ns), silence, silence - self.grace_ns)
-        made = np.zeros(len(ticks), dtype=MOTION)
         # At the end the newest sample stands for its whole period, as every one before it did.
-        made["t_session_ns"] = state.t_ns + np.maximum(waited, np.where(ended, ticks["period_ns"], 0))
-        made["beat"], made["number"] = ticks["beat"], -1
-        return np.asarray(made[ended | (waited > 0)])
+        t_ns = state.t_ns + np.maximum(waited, np.where(ended, ticks["period_ns"], 0))
+        number = np.full(len(ticks), -1, dtype=np.int64)
+        made = Columns.zeros(len(ticks), MOTION).changed(t_session_ns=t_ns, beat=ticks["beat"], number=number)
+        matters: Array = ended | (waited > 0)
+        return made[matters]
 
 
-def _samples(piece: Array) -> Array:
+def _samples(piece: Columns) -> Columns:
     sample = piece["beat"] == Beat.SAMPLE
-    return piece if sample.all() else np.asarray(piece[sample])
+    return piece if sample.all() else piece[sample]
 
 
-def _place(state: TimelineState, samples: Array) -> tuple[TimelineState, list[Array]]:
+def _place(state: TimelineState, samples: Columns) -> tuple[TimelineState, list[Columns]]:
+    pieces = runs(samples["segment"])
     parts = []
-    for first, end in runs(samples["segment"]):
-        state, made = _place_segment(state, samples[first:end])
+    for first, end in pieces:
+        state, made = _place_segment(state, samples if len(pieces) == 1 else samples[first:end])
         parts += made
-    if len(samples):
-        state = replace(state, heard_ns=max(state.heard_ns, int(samples["t_host_ns"][-1])))
-    return state, parts
+    newest_ns = int(samples["t_host_ns"][-1]) if len(samples) else state.heard_ns
+    return state if newest_ns <= state.heard_ns else replace(state, heard_ns=newest_ns), parts
 
 
-def _place_segment(state: TimelineState, samples: Array) -> tuple[TimelineState, list[Array]]:
-    """Samples of one segment, anchored anew where a jump cannot be true."""
+def _place_segment(state: TimelineState, samples: Columns) -> tuple[TimelineState, list[Columns]]:
+    """Samples of one segment, anchored anew where a jump cannot be true and where the rate proves to be another."""
     number = int(samples["segment"][0])
     if number < state.segment:
         return state, []  # late ones of a segment that is over
-    fresh = number > state.segment
-    parts = []
+    parts, fresh, ratio = [], number > state.segment, 1.0
     while len(samples):
         if fresh:
-            state = _anchored(state, samples[0])
-        elapsed = _elapsed(state, samples)
-        newest = np.maximum.accumulate(np.concatenate([[-1 if fresh else state.elapsed_ns], elapsed]))
-        places = np.flatnonzero(elapsed > newest[:-1])
-        kept, elapsed = (samples, elapsed) if len(places) == len(samples) else (samples[places], elapsed[places])
-        end = _first_break(state, kept, elapsed, fresh)
-        if end:
-            parts.append(_timed(state, kept[:end], elapsed[:end], fresh))
-            state = _moved(state, kept[end - 1], int(elapsed[end - 1]))
+            state = _anchored(state, samples, ratio)
+        piece = samples
+        if state.clock == "count":
+            state = _guessed(state)
+            piece = samples[: until_next_window(state.counted * state.period_ns, state.period_ns)]
+        state, made, taken, ratio = _advance(state, piece, fresh)
+        parts += made
         # What comes after a break is placed by the new anchor, so it was not judged yet.
-        samples, fresh = samples[places[end] if end < len(places) else len(samples) :], True
+        if taken == len(samples):
+            break
+        fresh, samples = taken < len(piece), samples[taken:]
     return state, parts
 
 
-def _anchored(state: TimelineState, first: Array) -> TimelineState:
-    """The clock begins anew at a segment's first sample, never before the samples that are there."""
+def _anchored(state: TimelineState, samples: Columns, ratio: float) -> TimelineState:
+    """The clock begins anew at a segment's first sample, never before the samples that are there.
+
+    Where the segment only goes on behind a break, what was learnt about its rate stays.
+    """
+    first = {name: int(samples[name][0]) for name in _ANCHOR_FIELDS}
     clock: Literal["index", "device", "count"] = "count"
     clock = "index" if first["index"] >= 0 else "device" if first["t_device_ns"] >= 0 else clock
-    period_ns = int(first["period_ns"])
-    taken_ns = int(first["t_host_ns"]) - int(first["behind"]) * period_ns
+    nominal_ns = period_ns = step_ns = first["period_ns"]
+    if (state.segment, state.nominal_ns, state.clock) == (first["segment"], nominal_ns, clock):
+        period_ns = round(state.period_ns * ratio)
+        step_ns = state.step_ns if ratio == 1.0 else period_ns
+    taken_ns = first["t_host_ns"] - first["behind"] * period_ns
     earliest_ns = state.t_ns + period_ns if state.segment >= 0 else 0
-    origin = {"index": int(first["index"]), "device": int(first["t_device_ns"]), "count": 0}[clock]
-    return replace(
-        state,
-        segment=int(first["segment"]),
+    return TimelineState(
+        segment=first["segment"],
         clock=clock,
+        nominal_ns=nominal_ns,
+        period_ns=period_ns,
+        step_ns=step_ns,
         anchor_ns=max(taken_ns, earliest_ns),
-        origin=origin,
-        elapsed_ns=-period_ns,
+        origin={"index": first["index"], "device": first["t_device_ns"], "count": 0}[clock],
+        elapsed_ns=-step_ns,
+        t_ns=state.t_ns,
+        host_ns=state.host_ns,
+        heard_ns=state.heard_ns,
     )
 
 
-def _elapsed(state: TimelineState, samples: Array) -> Array:
+def _guessed(state: TimelineState) -> TimelineState:
+    """Without clock or counter: where a window of the pace begins, the step that keeps up with the arrivals."""
+    newest_ns = (state.counted - 1) * state.period_ns
+    if state.counted == 0 or window_of(newest_ns) == window_of(newest_ns + state.period_ns):
+        return state
+    step_ns = state.pace.guessed_step_ns(state.period_ns, newest_ns, newest_ns - state.elapsed_ns)
+    return replace(state, step_ns=step_ns or state.step_ns)
+
+
+def _advance(state: TimelineState, samples: Columns, fresh: bool) -> tuple[TimelineState, list[Columns], int, float]:
+    """Samples on one clock, up to the first that cannot follow: how many that are, and the period's ratio there."""
+    elapsed, whole = _elapsed(state, samples), len(samples)
+    before_ns = -1 if fresh else state.elapsed_ns
+    passed, places = _steps(elapsed, before_ns), None
+    if passed.min() <= 0:  # some come too late
+        newest = np.maximum.accumulate(np.concatenate([[before_ns], elapsed]))
+        places = np.flatnonzero(elapsed > newest[:-1])
+        samples, elapsed = samples[places], elapsed[places]
+        passed = _steps(elapsed, before_ns)
+    if len(samples) == 0:
+        return state, [], whole, 1.0
+    host = samples["t_host_ns"]
+    waited = _steps(host, int(host[0]) if fresh else state.host_ns)
+    end = _first_break(state, passed, waited)
+    followed, end, ratio = _followed(state, elapsed[:end], passed[:end], host[:end])
+    made = []
+    if end:
+        made = [_timed(state, samples[:end] if end < len(samples) else samples, elapsed[:end], fresh)]
+        state = _moved(state, followed, int(host[end - 1]), int(elapsed[end - 1]), end)
+    taken = end if places is None else int(places[end]) if end < len(places) else whole
+    return state, made, taken, ratio
+
+
+def _elapsed(state: TimelineState, samples: Columns) -> Array:
     """Nanoseconds from the anchor to each sample, by the segment's clock."""
-    period = samples["period_ns"]
     if state.clock == "device":
         return np.asarray(samples["t_device_ns"] - state.origin)
     if state.clock == "count":
-        return np.asarray(state.elapsed_ns + np.cumsum(period))
-    steps = samples["index"] - state.origin
-    limit = 4 * LONGEST_SESSION_NS // np.maximum(period, 1)  # beyond it the product would overflow
-    return np.asarray(np.clip(steps, -limit, limit) * period)
+        return np.asarray(state.elapsed_ns + state.step_ns * np.arange(1, len(samples) + 1))
+    limit = 4 * LONGEST_SESSION_NS // max(state.period_ns, 1)  # beyond it the product would overflow
+    steps = np.minimum(np.maximum(samples["index"] - state.origin, -limit), limit)
+    return np.asarray(steps * state.period_ns)
 
 
-def _first_break(state: TimelineState, samples: Array, elapsed: Array, fresh: bool) -> int:
-    """Where the first sample stands that cannot follow the one before it on the same clock; else the length."""
-    host = samples["t_host_ns"]
-    if fresh:
-        passed, waited, offset = np.diff(elapsed), np.diff(host), 1
-    else:
-        passed = np.diff(elapsed, prepend=state.elapsed_ns)
-        waited, offset = np.diff(host, prepend=state.host_ns), 0
-    if state.clock == "count":
-        broken = waited > np.maximum(_UNCOUNTED_GAP_NS, 10 * samples["period_ns"][offset:])
-    else:
-        broken = passed > waited * _RATE_TOLERANCE + _BUFFERED_NS
-    found = np.flatnonzero(broken)
-    return int(found[0]) + offset if len(found) else len(samples)
-
-
-def _timed(state: TimelineState, samples: Array, elapsed: Array, fresh: bool) -> Array:
-    made = np.zeros(len(samples), dtype=MOTION)
-    made["t_session_ns"] = state.anchor_ns + elapsed
-    made["joint"] = np.where(samples["clipped"], Joint.CLIPPED, 0)
-    if fresh:
-        made["joint"][0] |= Joint.RESTART
-    for name in ("period_ns", "number", "beat", "acc_mps2", "gyr_radps"):
-        made[name] = samples[name]
+def _steps(values: Array, before: int) -> Array:
+    """From each value's predecessor to it."""
+    made = np.empty_like(values)
+    if len(values):
+        made[0] = values[0] - before
+        np.subtract(values[1:], values[:-1], out=made[1:])
     return made
 
 
-def _moved(state: TimelineState, newest: Array, elapsed_ns: int) -> TimelineState:
-    t_ns = state.anchor_ns + elapsed_ns
-    return replace(state, elapsed_ns=elapsed_ns, t_ns=t_ns, host_ns=int(newest["t_host_ns"]))
+def _first_break(state: TimelineState, passed: Array, waited: Array) -> int:
+    """Where the first sample stands that cannot follow the one before it on the same clock; else the length."""
+    if state.clock == "count":
+        broken = waited > max(_UNCOUNTED_GAP_NS, 10 * state.period_ns)
+    elif passed.max() <= _BUFFERED_NS and waited.min() >= 0:
+        return len(passed)
+    else:
+        broken = passed > waited * (1 + TOLERANCE) + _BUFFERED_NS
+    return int(broken.argmax()) if broken.any() else len(passed)
+
+
+def _followed(state: TimelineState, elapsed: Array, passed: Array, host: Array) -> tuple[Pace | Spacing, int, float]:
+    """Up to where the rate is what it was said to be, and how much longer the period is from there on."""
+    if state.clock == "device":
+        return state.spacing.follow(elapsed, passed, state.period_ns)
+    if state.clock == "count":
+        elapsed = (state.counted + np.arange(len(elapsed))) * state.period_ns
+    return state.pace.follow(elapsed, host)
+
+
+def _timed(state: TimelineState, samples: Columns, elapsed: Array, fresh: bool) -> Columns:
+    joint = samples["clipped"] * _CLIPPED
+    if fresh:
+        joint[0] |= _RESTART
+    made = {name: samples[name] for name in ("period_ns", "number", "beat", "acc_mps2", "gyr_radps")}
+    if state.period_ns != state.nominal_ns:
+        made["period_ns"] = np.full(len(samples), state.period_ns)
+    return Columns({"t_session_ns": state.anchor_ns + elapsed, "joint": joint, **made})
+
+
+def _moved(state: TimelineState, followed: Pace | Spacing, host_ns: int, elapsed_ns: int, count: int) -> TimelineState:
+    return replace(
+        state,
+        elapsed_ns=elapsed_ns,
+        t_ns=state.anchor_ns + elapsed_ns,
+        host_ns=host_ns,
+        heard_ns=max(state.heard_ns, host_ns),
+        counted=state.counted + count,
+        pace=followed if isinstance(followed, Pace) else state.pace,
+        spacing=followed if isinstance(followed, Spacing) else state.spacing,
+    )

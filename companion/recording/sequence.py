@@ -6,17 +6,20 @@ Knows: rows and frames. Must never know: SQLite, files.
 import hashlib
 import struct
 from collections.abc import Container, Iterable, Iterator, Sequence
+from itertools import compress, pairwise
+from operator import add
 from typing import Final, TypeAlias
 from zlib import crc32
 
 from companion.recording.codec import BYTES_KINDS, KINDS, RowError, frame_of
 from companion.recording.schema import MAX_TIME_NS, UNSIGNED, Row, body_if_whole, pack_head, source_number
-from firmware_protocol.frames import Closed, Frame, Notification
+from firmware_protocol.frames import Closed, Frame, Notification, Tick, notifications
 
 Damage: TypeAlias = tuple[float, float, str]
 """From and to in seconds since the session's opening, and the reason."""
 
 _NOTIFICATION: Final = KINDS[Notification]
+_COMMON: Final = frozenset({_NOTIFICATION, KINDS[Tick]})
 
 
 class Pass:
@@ -43,37 +46,63 @@ class Pass:
         """The frames of rows up to the first that is not the one due, not whole, or not understood.
 
         As many frames as rows: there was no doubt. This is the path of a file without damage, and written for speed:
-        what is not a notification from a known source takes the long way.
+        rows that are neither ticks nor notifications of a known source are few, and go one at a time.
         """
         frames: list[Frame] = []
-        bodies: list[bytes] = []
-        due, names, t_opened_ns, t_ns = self.next_number, self._names, self._t_opened_ns, self.t_ns
+        rare = [place for place, row in enumerate(rows) if row[1] not in _COMMON or type(row[3]) is not int]
+        for first, end in pairwise([-1, *rare, len(rows)]):
+            one, others = rows[max(first, 0) : first + 1], rows[first + 1 : end]
+            found = self._one_by_one(one)
+            if len(found) == len(one):
+                found += self._common(others) or self._one_by_one(others)
+            frames += found
+            if len(found) < end - max(first, 0):
+                break
+        return frames
+
+    def _common(self, rows: Sequence[Row]) -> list[Frame]:
+        """The frames of rows that all are ticks, or notifications of known sources; none at the first doubt."""
+        if not rows:
+            return []
+        numbers, kinds, times, sources, payloads, crcs = zip(*rows, strict=True)
+        if numbers != tuple(range(self.next_number, self.next_number + len(rows))):
+            return []
         try:
-            for row in rows:
-                number, kind, row_t_ns, source, payload, crc = row
-                if number != due:
-                    break
-                name = names.get(source) if kind == _NOTIFICATION else None
-                if name is None:
-                    body = self._body(row)
-                    frame = self._frame(row)
-                    if isinstance(frame, Closed):
-                        self._absorb(bodies)
-                        self._compare(frame, row_t_ns)
-                else:
-                    body = pack_head(number, kind, row_t_ns, source, len(payload)) + payload
-                    t_host_ns = row_t_ns + t_opened_ns
-                    if crc32(body) != crc & UNSIGNED or not -MAX_TIME_NS < t_host_ns < MAX_TIME_NS:
-                        break
-                    frame = Notification(t_host_ns=t_host_ns, characteristic=name, data=payload)
-                frames.append(frame)
-                bodies.append(body)
-                t_ns = row_t_ns
-                due += 1
-        except (RowError, struct.error, TypeError):
-            pass
+            heads = map(pack_head, numbers, kinds, times, sources, map(len, payloads))
+            bodies = list(map(add, heads, payloads))
+            if list(map(crc32, bodies)) != [crc & UNSIGNED for crc in crcs]:
+                return []
+            t0_ns, names = self._t_opened_ns, self._names
+            if not -MAX_TIME_NS < min(times) + t0_ns <= max(times) + t0_ns < MAX_TIME_NS:
+                return []
+            told = [kind == _NOTIFICATION for kind in kinds]
+            packets = compress(zip(times, sources, payloads, strict=True), told)
+            made = iter(notifications((t_ns + t0_ns, names[source], data) for t_ns, source, data in packets))
+            frames: list[Frame] = [
+                next(made) if is_told else Tick(t_host_ns=t_ns + t0_ns)
+                for is_told, t_ns in zip(told, times, strict=True)
+            ]
+        except (struct.error, TypeError, KeyError):
+            return []
         self._absorb(bodies)
-        self.next_number, self.t_ns = due, t_ns
+        self.next_number, self.t_ns = self.next_number + len(rows), times[-1]
+        return frames
+
+    def _one_by_one(self, rows: Sequence[Row]) -> list[Frame]:
+        """The frames of rows up to the first doubt."""
+        frames: list[Frame] = []
+        for row in rows:
+            try:
+                if row[0] != self.next_number:
+                    break
+                body, frame = self._body(row), self._frame(row)
+            except (RowError, struct.error, TypeError):
+                break
+            if isinstance(frame, Closed):
+                self._compare(frame, row[2])
+            self._absorb([body])
+            frames.append(frame)
+            self.next_number, self.t_ns = row[0] + 1, row[2]
         return frames
 
     def learn_names(self, rows: Iterable[Row]) -> None:

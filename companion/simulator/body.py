@@ -8,6 +8,7 @@ from abc import ABC, abstractmethod
 
 import numpy as np
 
+from companion.simulator.attachment import FIRM, Attachment
 from companion.simulator.trunk import Figure, Floats, Sway, angles_deg, ideal_motion, pose
 from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 
@@ -93,7 +94,17 @@ def block_times_s(rate_hz: float, start_s: float, number: int) -> Floats:
 class StoryBody(Body):
     """A stiff trunk that acts a story, felt by a sensor with noise and a bias, stuck on some way round."""
 
-    def __init__(self, name: str, figure: Figure, *, calibration_given: bool, seed: int = 0, mounting: int = 0) -> None:
+    def __init__(
+        self,
+        name: str,
+        figure: Figure,
+        *,
+        calibration_given: bool,
+        seed: int = 0,
+        mounting: int = 0,
+        attachment: Attachment = FIRM,
+    ) -> None:
+        self._attachment = attachment
         self._turn = mounting_rotation(mounting)
         self._figure = figure
         self._seed = seed
@@ -114,7 +125,10 @@ class StoryBody(Body):
         return angles_deg(pose(self._figure, self._sway, np.atleast_1d(np.asarray(t_s, dtype=np.float64))))
 
     def _motion(self, rate_hz: float, start_s: float, number: int) -> tuple[Floats, Floats]:
-        acc, gyr = ideal_motion(self._figure, self._sway, block_times_s(rate_hz, start_s, number))
+        t_s = block_times_s(rate_hz, start_s, number)
+        acc, gyr = ideal_motion(self._figure, self._sway, t_s)
+        if not self._attachment.holds:
+            acc, gyr = self._attachment.felt(acc, gyr, t_s)
         place = (number, round(start_s * 1e6), round(rate_hz * 1e3))
         noise = _random(self._seed, _NOISE, place).standard_normal((BLOCK, 6))
         acc_sensor = acc @ self._turn.T + ACC_NOISE_MPS2 * noise[:, :3]

@@ -14,6 +14,7 @@ LIMIT_DEG = 13.0
 RELEASE_DEG = 8.0
 """Where it is taken to end: two thirds of the default limit."""
 
+USUAL_BEND_DEG = 32.0
 USUAL_LEAN_S = 1.5  # gentle: |a| hardly changes on the way, so that the wearer counts as still throughout
 _MEAN_S = 1.0  # judged is the mean over the last second
 
@@ -57,14 +58,14 @@ class Choreography:
                 self._angles[name].append(Move(self.now_s, over_s, float(np.radians(angle_deg))))
         return self.rest(over_s)
 
-    def holds(self) -> Self:
-        """The guided holds, bend and hold again; they are played once, what follows is repeated.
+    def holds(self, bend_deg: float = USUAL_BEND_DEG) -> Self:
+        """The guided holds, bends so far and two degrees further, hold again; played once, what follows is repeated.
 
         The bends lie between 7.5 and 13.5 s. A calibration that waits for 5 s of
         stillness has it before 20 s.
         """
         self.rest(7.5)
-        for peak_deg, after_s in ((32.0, 0.4), (34.0, 0.0)):
+        for peak_deg, after_s in ((bend_deg, 0.4), (bend_deg + 2.0, 0.0)):
             self.lean(peak_deg, 1.2, over_s=1.3).rest(0.2).lean(0.0, 0.0, over_s=1.3).rest(after_s)
         self.rest(8.5)
         self._once_s = self.now_s

@@ -10,8 +10,9 @@ from typing import Any, Self
 import numpy as np
 
 from companion.errors import UsageError
+from companion.simulator.attachment import FIRM, Attachment
 from companion.simulator.body import Body, StoryBody
-from companion.simulator.choreography import Choreography
+from companion.simulator.choreography import USUAL_BEND_DEG, Choreography
 from companion.simulator.motion_file import load_body
 
 USUAL_SLOUCH_DEG = 25.0
@@ -22,7 +23,9 @@ class Parameters:
     """What a check may want to vary."""
 
     slouch_deg: float = USUAL_SLOUCH_DEG  # how far forward the slouches of a story go
+    bend_deg: float = USUAL_BEND_DEG  # how far the wearer bends between the holds
     mounting: int = 0  # which way round the sensor is stuck on: 0 oblique, other numbers random
+    attachment: Attachment = FIRM  # what becomes of the sensor's seat: slip_deg at slip_s, restuck_deg at restuck_s
     seed: int = 0  # of noise, gyroscope bias, breathing and, in desk-hour, of the day's course
 
     @classmethod
@@ -34,10 +37,16 @@ class Parameters:
             if name not in _READERS:
                 raise UsageError(f"a story has no parameter {name!r}.", f"There are: {', '.join(_READERS)}.")
             try:
-                made = replace(made, **{name: _READERS[name](value)})
+                made = made.changed(name, _READERS[name](value))
             except ValueError as error:
                 raise UsageError(f"the story's {name} cannot be {value!r}: {error}.") from error
         return made
+
+    def changed(self, name: str, value: Any) -> Self:
+        """The same with another value."""
+        if name in _OF_ATTACHMENT:
+            return replace(self, attachment=replace(self.attachment, **{name: value}))
+        return replace(self, **{name: value})
 
 
 def _angle(text: str) -> float:
@@ -54,7 +63,33 @@ def _number(text: str) -> int:
     return number
 
 
-_READERS: Mapping[str, Callable[[str], Any]] = {"slouch_deg": _angle, "mounting": _number, "seed": _number}
+def _tip(text: str) -> float:
+    angle = float(text)
+    if not -180.0 <= angle <= 180.0:
+        raise ValueError("it is an angle from -180 to 180 degrees")
+    return angle
+
+
+def _instant(text: str) -> float:
+    t_s = float(text)
+    if not 0.0 <= t_s <= 1e6:
+        raise ValueError("it is a time in seconds, 0 or more")
+    return t_s
+
+
+_OF_ATTACHMENT = ("slip_deg", "slip_s", "restuck_deg", "restuck_s", "aside_s")
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "slouch_deg": _angle,
+    "bend_deg": _angle,
+    "slip_deg": _tip,
+    "slip_s": _instant,
+    "restuck_deg": _tip,
+    "restuck_s": _instant,
+    "aside_s": _instant,
+    "mounting": _number,
+    "seed": _number,
+}
 
 
 def body_of(story: str, *, seed: int = 0) -> Body:
@@ -77,12 +112,13 @@ def body_of(story: str, *, seed: int = 0) -> Body:
         calibration_given=figure.once_s == 0,
         seed=parameters.seed,
         mounting=parameters.mounting,
+        attachment=parameters.attachment,
     )
 
 
 def _demo(given: Parameters) -> Choreography:
     """Hold, bend, hold, upright, a reach, a slouch until one alert, recovery: 90 s."""
-    story = Choreography().holds().rest_until(25.0).reach(side=1.0).rest_until(34.0)
+    story = Choreography().holds(given.bend_deg).rest_until(25.0).reach(side=1.0).rest_until(34.0)
     return story.slouch(given.slouch_deg, 36.0).rest_until(90.0)
 
 
@@ -100,14 +136,21 @@ def _slouch_for(seconds: float, after_s: float = 15.0) -> Callable[[Parameters],
     """Forward for so long after the slouch's start, then upright."""
 
     def story(given: Parameters) -> Choreography:
-        return Choreography().holds().rest_until(30.0).slouch(given.slouch_deg, seconds).rest(after_s).rest_to_whole()
+        return (
+            Choreography()
+            .holds(given.bend_deg)
+            .rest_until(30.0)
+            .slouch(given.slouch_deg, seconds)
+            .rest(after_s)
+            .rest_to_whole()
+        )
 
     return story
 
 
 def _fidget(given: Parameters) -> Choreography:
     """Forward for ten minutes, with a movement of 1 to 3 s every 20 s."""
-    story = Choreography().holds().rest_until(30.0).lean(given.slouch_deg)
+    story = Choreography().holds(given.bend_deg).rest_until(30.0).lean(given.slouch_deg)
     start_s = story.now_s
     for count in range(1, 30):
         length_s = (1.2, 2.0, 2.6, 1.6, 2.3)[count % 5]
@@ -117,15 +160,30 @@ def _fidget(given: Parameters) -> Choreography:
 
 def _walk_and_sit(given: Parameters) -> Choreography:
     """Stand, walk, sit, slouch for 45 s, walk again, sit."""
-    story = Choreography().holds().rest_until(25.0)
+    story = Choreography().holds(given.bend_deg).rest_until(25.0)
     story.walk(40.0, turn_deg=180.0).rest(3.0).rise().rest(30.0).slouch(given.slouch_deg, 45.0).rest(12.0)
     return story.rise().rest(1.0).walk(30.0, turn_deg=-180.0).rest(3.0).rise().rest(20.0).rest_to_whole()
+
+
+def _lie_down(given: Parameters) -> Choreography:
+    """Slouch for 20 s, lie on the back for a minute, turn over to the right side, sit up again; bend to the floor."""
+    story = Choreography().holds(given.bend_deg).rest_until(30.0).slouch(given.slouch_deg, 20.0)
+    story.lean(-80.0, over_s=2.5).rest(60.0).lean(-5.0, 80.0, over_s=2.0).rest(30.0)
+    return (
+        story.lean(0.0, 0.0, over_s=2.5)
+        .rest(20.0)
+        .lean(80.0, over_s=1.5)
+        .rest(1.5)
+        .lean(0.0)
+        .rest(20.0)
+        .rest_to_whole()
+    )
 
 
 def _desk_hour(given: Parameters) -> Choreography:
     """An hour at a desk: changing postures, reaches, short walks, a few slouches, some leaning back."""
     chance = np.random.default_rng([given.seed, 0x6465736B])
-    story = Choreography().holds()
+    story = Choreography().holds(given.bend_deg)
     while story.now_s < 3600.0 - _LONGEST_BOUT_S:
         _BOUTS[int(chance.choice(len(_BOUTS), p=_BOUT_SHARES))](story, chance, given)
     return story.lean(0.0, 0.0).rest_until(3600.0)
@@ -179,4 +237,5 @@ STORIES: Mapping[str, Callable[[Parameters], Choreography]] = {
     "fidget": _fidget,
     "desk-hour": _desk_hour,
     "walk-and-sit": _walk_and_sit,
+    "lie-down": _lie_down,
 }

@@ -5,6 +5,7 @@ Pure. Knows: scales and periods. Must never know: what was lost, or why these sa
 
 import math
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, NamedTuple, TypeAlias
 
 import numpy as np
@@ -15,7 +16,10 @@ from firmware_protocol.posture_v1.track import Track, ns_of
 from firmware_protocol.samples import SAMPLES, STANDARD_GRAVITY_MPS2
 
 FULL_SCALE = 32768
-_AT_ONCE = 256  # packets: what is written stays in the cache from one field to the next
+_SAMPLES_AT_ONCE = 8192  # what is written stays in the cache from one field to the next
+_SIX = np.dtype(("<f8", (6,)))
+_BOTH_VECTORS = np.dtype([("before", f"V{SAMPLES.itemsize - _SIX.itemsize}"), ("vectors", _SIX)])
+"""SAMPLES with acceleration and rate, which lie side by side at its end, as one field: written in half the time."""
 _Numbers: TypeAlias = Sequence[int] | NDArray[Any]
 
 
@@ -52,23 +56,39 @@ def assemble(pieces: Sequence[Piece]) -> NDArray[Any]:
     filled = 0
     for piece in pieces:
         packets, count, _ = piece.raw.shape
-        block = samples[filled : filled + packets * count].reshape(packets, count)
-        for first in range(0, packets, _AT_ONCE):
-            _fill(block[first : first + _AT_ONCE], piece, slice(first, first + _AT_ONCE))
-        filled += packets * count
+        at_once = max(_SAMPLES_AT_ONCE // count, 1)
+        for first in range(0, packets, at_once):
+            rows = slice(first, min(first + at_once, packets))
+            end = filled + count * (rows.stop - first)
+            _fill(samples[filled:end], piece, rows)
+            filled = end
     return samples
 
 
 def _fill(block: NDArray[Any], piece: Piece, rows: slice) -> None:
+    """SAMPLES of some packets, written flat: numpy is slow where its innermost loop is as short as a packet."""
     scale, raw = piece.scale, piece.raw[rows]
-    number = np.arange(piece.skipped, piece.skipped + raw.shape[1])
-    block["t_device_ns"] = ns_of(np.asarray(piece.ticks[rows], dtype=np.int64))[:, None] + number * scale.period_ns
-    block["t_host_ns"] = np.asarray(piece.t_host_ns[rows], dtype=np.int64)[:, None]
-    block["index"] = np.asarray(piece.first[rows], dtype=np.int64)[:, None] + number
+    packets, count, axes = raw.shape
+    number = np.arange(piece.skipped, piece.skipped + count)
+    number = np.tile(number, packets) if packets > 1 else number
+    block["t_device_ns"] = ns_of(_each(piece.ticks[rows], count)) + number * scale.period_ns
+    block["t_host_ns"] = _each(piece.t_host_ns[rows], count)
+    block["index"] = _each(piece.first[rows], count) + number
     block["segment"] = scale.segment
-    block["flags"] = np.asarray(piece.flags[rows], dtype=np.uint32)[:, None]
-    np.multiply(raw[..., :3], scale.acc_mps2, out=block["acc_mps2"])
-    if raw.shape[2] == Layout.ACC_GYR.axes:
-        np.multiply(raw[..., 3:], scale.gyr_radps, out=block["gyr_radps"])
+    block["flags"] = _each(piece.flags[rows], count)
+    vectors = (raw.reshape(packets, count * axes) * _scales(scale, count, axes)).reshape(-1, axes)
+    if axes == Layout.ACC_GYR.axes:
+        block.view(_BOTH_VECTORS)["vectors"] = vectors
     else:
-        block["gyr_radps"] = np.nan
+        block["acc_mps2"], block["gyr_radps"] = vectors, np.nan
+
+
+def _each(of_packets: _Numbers, count: int) -> NDArray[np.int64]:
+    """A number of each packet, for each of its samples."""
+    return np.asarray(of_packets, dtype=np.int64).repeat(count)
+
+
+@lru_cache(maxsize=32)
+def _scales(scale: Scale, count: int, axes: int) -> NDArray[np.float64]:
+    """What to multiply each number of a packet by."""
+    return np.tile([scale.acc_mps2] * 3 + [scale.gyr_radps] * (axes - 3), count)

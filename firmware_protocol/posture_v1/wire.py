@@ -54,12 +54,16 @@ class Message:
 
     __slots__ = ()
     LAYOUT: ClassVar[tuple[Opcode | Field, ...]]
+    VERBATIM: ClassVar[tuple[str, ...]]
+    """The fields' names, where every one of them is on the wire as it is; else empty."""
     CODEC: ClassVar[struct.Struct]
     MAY_GROW: ClassVar[bool] = False
     """Later minor versions may append bytes; what lies behind the known fields is passed over."""
 
     def __init_subclass__(cls) -> None:
         cls.CODEC = struct.Struct("<" + "".join(_CODES[field.kind] for field in cls.LAYOUT))
+        plain = [field.name for field in cls.LAYOUT if isinstance(field, Field) and (field.unit, field.plus) == (1, 0)]
+        cls.VERBATIM = tuple(plain) if len(plain) == len(cls.LAYOUT) else ()
 
     def to_bytes(self) -> bytes:
         """The message on the wire; raises BadValue for a value that no field of its width can hold."""
@@ -79,6 +83,12 @@ class Message:
         if len(data) > codec.size and not cls.MAY_GROW:
             raise TooLong(f"{cls.__name__} has {codec.size} bytes, not {len(data)}")
         values = codec.unpack_from(data)
+        message = cls(**(dict(zip(cls.VERBATIM, values, strict=True)) if cls.VERBATIM else cls._fields(values)))
+        message.check()
+        return message
+
+    @classmethod
+    def _fields(cls, values: tuple[Any, ...]) -> dict[str, Any]:
         fields: dict[str, Any] = {}
         for field, value in zip(cls.LAYOUT, values, strict=True):
             if isinstance(field, Opcode):
@@ -86,9 +96,7 @@ class Message:
                     raise UnknownKind(f"opcode 0x{value:02x} is not {cls.__name__}'s")
             else:
                 fields[field.name] = value if field.kind == "id" else (value - field.plus) * field.unit
-        message = cls(**fields)
-        message.check()
-        return message
+        return fields
 
     def check(self) -> None:
         """Raise BadValue where fields hold what they may not hold; by default anything goes."""

@@ -53,7 +53,8 @@ def test_the_demo_sets_up_once_and_leaves_a_recording_and_its_tables(make: Make)
     assert "Setting up" in first.stderr
     recording, tables = promised(first.stdout)
     assert stat.S_IMODE(recording.stat().st_mode) == 0o600
-    assert sorted(path.stem.rsplit("_", 1)[-1] for path in tables.iterdir()) == ["episodes", "minutes", "sessions"]
+    names = sorted(path.stem.rsplit("_", 1)[-1] for path in tables.iterdir())
+    assert names == ["episodes", "exposure", "minutes", "sessions"]
 
     again = make("demo", "ARGS=--duration 1")
     assert again.returncode == 0, again.stderr

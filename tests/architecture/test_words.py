@@ -1,7 +1,7 @@
 """What the wearer reads neither judges nor promises: no text of the program has a word of these lists.
 
 String literals of the companion count, an f-string as one text. Docstrings do not, except those of decorated
-functions in cli.py: they are the help of the commands.
+functions in cli/: they are the help of the commands.
 """
 
 import ast
@@ -55,8 +55,8 @@ def _statements(tree: ast.Module) -> Iterator[ast.expr]:
 
 
 def _helps(path: str, tree: ast.Module) -> Iterator[ast.expr]:
-    """The docstrings that become the help of a command: those of decorated functions in cli.py."""
-    for node in ast.walk(tree) if path == "companion/cli.py" else ():
+    """The docstrings that become the help of a command: those of decorated functions in cli/."""
+    for node in ast.walk(tree) if path.startswith("companion/cli/") else ():
         if isinstance(node, ast.FunctionDef) and node.decorator_list and isinstance(node.body[0], ast.Expr):
             yield node.body[0].value
 
@@ -109,8 +109,8 @@ def test_verdicts(text: str, words: list[str]) -> None:
         ("companion/output/lines.py", "def f():\n    return {'poor': 1}", 1),
         ("companion/output/lines.py", '"""Never says bad."""\nX = 1\n"""Good."""', 0),
         ("companion/output/lines.py", "bad = 1  # bad", 0),
-        ("companion/cli.py", '@app.command()\ndef monitor():\n    """Shows bad posture."""', 1),
-        ("companion/cli.py", 'def _clean(text):\n    """Cures bad text."""', 0),
+        ("companion/cli/air.py", '@app.command()\ndef monitor():\n    """Shows bad posture."""', 1),
+        ("companion/cli/air.py", 'def _clean(text):\n    """Cures bad text."""', 0),
     ],
 )
 def test_which_literals_count(path: str, source: str, count: int) -> None:

@@ -29,7 +29,7 @@ def test_the_usual_tables(posture, demo: Path, tmp_path: Path) -> None:
     out = tmp_path / "made" / "here"
     ran = posture("export", demo, "--out", out)
     session_id = open_recording(demo).header.session_id
-    files = [f"{out}/{session_id}_{name}.csv" for name in ("sessions", "minutes", "episodes")]
+    files = [f"{out}/{session_id}_{name}.csv" for name in ("sessions", "minutes", "episodes", "exposure")]
     assert (ran.code, ran.lines, ran.err) == (0, files, "")
     assert sorted(str(path) for path in out.iterdir()) == sorted(files)
     (session,) = table(out, "sessions")
@@ -39,6 +39,29 @@ def test_the_usual_tables(posture, demo: Path, tmp_path: Path) -> None:
         assert sum(float(row[column]) for row in minutes) == pytest.approx(float(session[column]), abs=0.1), column
     (episode,) = table(out, "episodes")
     assert (episode["alerts"], episode["ended_by"]) == ("1", "recovered") == (session["alerts"], "recovered")
+
+
+def test_the_exposure_agrees_with_the_session(posture, demo: Path, tmp_path: Path) -> None:
+    posture("export", demo, "--out", tmp_path, "--tables", "sessions,exposure")
+    (session,), exposure = table(tmp_path, "sessions"), table(tmp_path, "exposure")
+    assert {row["session_id"] for row in exposure} == {session["session_id"]}
+    for kind in ("rel", "abs"):
+        found = {
+            f"{kind}_p{row['percentile_pct']}_deg": row["angle_deg"]
+            for row in exposure
+            if (row["quantity"], row["measure"]) == (f"{kind}_sagittal", "percentile")
+        }
+        assert len(found) == 5
+        assert found == {name: session[name] for name in found}
+    for quantity in ("rel_sagittal", "rel_lateral", "abs_sagittal"):
+        bands, stays = (
+            [row for row in exposure if (row["quantity"], row["measure"]) == (quantity, measure)]
+            for measure in ("band", "stay")
+        )
+        time_s = sum(float(row["time_s"]) for row in bands)
+        assert 40 < time_s <= sum(float(session[f"{name}_s"]) for name in ("still", "moving", "walking"))
+        assert sum(float(row["time_s"]) for row in stays) == pytest.approx(time_s)
+        assert sum(float(row["share_pct"]) for row in bands) == pytest.approx(100, abs=0.5)
 
 
 def test_samples_with_their_angles(posture, demo: Path, tmp_path: Path) -> None:
@@ -98,7 +121,7 @@ def test_describe_needs_no_recording(posture) -> None:
     assert ran.code == 0
     rows = list(csv.DictReader(ran.lines))
     assert [(row["table"], row["column"]) for row in rows] == [
-        (name, column) for name in ("sessions", "minutes", "episodes", "samples") for column in names(name)
+        (name, column) for name in ("sessions", "minutes", "episodes", "exposure", "samples") for column in names(name)
     ]
 
 

@@ -59,7 +59,7 @@ def test_calibrate_leads_through_the_steps_and_stores_the_baseline(posture, data
     ran = posture("calibrate", "--simulated", "demo", "--profile", "sofa")
     assert ran.code == 0, ran.err
     steps = [line.split("calibration: ")[1].split(",")[0] for line in ran.lines if "calibration: " in line]
-    assert steps == ["hold still", "bend forward from the hips", "hold still again", "done"]
+    assert steps == ["hold still", "bend forward from the hips", "1 of 2 seen", "hold still again", "done"]
     kept = json.loads((data_dir / "calibrations.json").read_text(encoding="utf-8"))
     stored = kept["calibrations"]["simulated"]["sofa"]
     assert (stored["method"], stored["profile"]) == ("guided", "sofa")

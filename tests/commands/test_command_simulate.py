@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from companion.commands.conductor import conducted
+from companion.commands.conductor import Asked, conducted
 from companion.commands.new_recording import record
 from companion.errors import UsageError
 from companion.posture.mounting import Calibration
@@ -161,12 +161,12 @@ def test_frames_of_a_calibrated_session_pass_unchanged() -> None:
     )  # fmt: skip
     frames = [header, Tick(t_host_ns=1), Closed(t_host_ns=9, reason="r", count=0)]
     refused: list[str] = []
-    assert list(conducted(iter(frames), "desk", refused)) == frames
+    assert list(conducted(iter(frames), Asked("desk"), refused)) == frames
     assert refused == []
 
 
 def test_a_session_without_motion_passes_unchanged_and_says_why() -> None:
     frames = [OPENED, Tick(t_host_ns=1_000_000_000), Closed(t_host_ns=2_000_000_000, reason="r", count=0)]
     refused: list[str] = []
-    assert list(conducted(iter(frames), "desk", refused)) == frames
+    assert list(conducted(iter(frames), Asked("desk"), refused)) == frames
     assert len(refused) == 1

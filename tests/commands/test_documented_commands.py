@@ -43,7 +43,8 @@ def test_the_documented_help_is_the_program_s(command: str) -> None:
 def test_every_setting_is_documented_with_its_default() -> None:
     from companion.settings import Settings
 
-    rows = re.findall(r"^\| `([a-z_.]+)` \| (\S+) \| .+ \|$", DOCUMENT.read_text(encoding="utf-8"), re.MULTILINE)
+    section = DOCUMENT.read_text(encoding="utf-8").split("## Settings")[1].split("\n## ")[0]
+    rows = re.findall(r"^\| `([a-z_.]+)` \| (\S+) \| .+ \|$", section, re.MULTILINE)
     assert rows == list(Settings().shown().items())
 
 

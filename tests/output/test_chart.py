@@ -30,6 +30,17 @@ def test_a_small_chart_in_full() -> None:
     ]
 
 
+def test_who_slouches_backwards_has_the_limit_below() -> None:
+    assert drawn(chart(data(*[0.0] * 10, *[-14.0] * 10, limit_deg=-8.0), PLOT + 20, 6)) == [
+        "         5° ┤                    ",
+        "         0° ┤⠐⠒⠒⠒⠒⠒⠒⠒⠒⠒⢢─────────",
+        "            │          ⢸         ",
+        "   limit 8° ┤╌╌╌╌╌╌╌╌╌╌⢸╌╌╌╌╌╌╌╌╌",
+        "       -15° ┤          ⠸⠤⠤⠤⠤⠤⠤⠤⠤⠤",
+        "             0 min ago        now",
+    ]
+
+
 def test_without_baseline_there_is_no_limit() -> None:
     lines = drawn(chart(data(8.0, limit_deg=None), PLOT + 20, 6))
     assert not [line for line in lines if "limit" in line]

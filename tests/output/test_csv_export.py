@@ -27,7 +27,7 @@ def written(directory: Path) -> list[str]:
     return sorted(path.name for path in directory.iterdir())
 
 
-FILES = [f"2026-03-29T005900Z-4f2a_{table}.csv" for table in ("episodes", "minutes", "sessions")]
+FILES = [f"2026-03-29T005900Z-4f2a_{table}.csv" for table in ("episodes", "exposure", "minutes", "sessions")]
 
 
 def test_files_are_private_and_read_back(session: SessionTables, tmp_path: Path) -> None:
@@ -36,7 +36,7 @@ def test_files_are_private_and_read_back(session: SessionTables, tmp_path: Path)
     assert written(directory) == FILES
     assert sorted(path.name for path in paths) == FILES
     assert {stat.S_IMODE(path.stat().st_mode) for path in paths} == {0o600}
-    data = (directory / FILES[2]).read_bytes()
+    data = (directory / FILES[3]).read_bytes()
     assert b"\r" not in data
     rows = list(csv.DictReader(data.decode().splitlines()))
     assert list(rows[0]) == list(names("sessions"))
@@ -70,7 +70,7 @@ def test_what_appears_meanwhile_is_refused_and_nothing_stays(
 
     monkeypatch.setattr(csv_export, "_publish", too_late)
     with pytest.raises(UsageError, match="exists already"):
-        write_tables(session, tmp_path, ("sessions", "minutes", "episodes"))
+        write_tables(session, tmp_path, ("sessions", "exposure", "minutes", "episodes"))
     assert written(tmp_path) == [FILES[1]]
     assert (tmp_path / FILES[1]).read_text() == "somebody else's"
 
@@ -114,7 +114,7 @@ def test_all_sessions_are_checked_first(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "tables"),
     [
-        (None, ("sessions", "minutes", "episodes")),
+        (None, ("sessions", "minutes", "episodes", "exposure")),
         ("samples", ("samples",)),
         (" minutes, samples ,minutes,", ("minutes", "samples")),
     ],
@@ -128,4 +128,4 @@ def test_unknown_tables_are_named(text: str) -> None:
     with pytest.raises(UsageError) as refused:
         parse_tables(text)
     assert str(refused.value).isprintable()
-    assert refused.value.hint == "There are: sessions, minutes, episodes, samples."
+    assert refused.value.hint == "There are: sessions, minutes, episodes, exposure, samples."

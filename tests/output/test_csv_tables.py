@@ -111,6 +111,28 @@ def test_anonymous_rows_name_nobody_and_no_instant(session: SessionTables) -> No
             assert row["alerts"]
 
 
+def test_exposure_has_the_session_and_leaves_empty_what_a_line_has_not(session: SessionTables) -> None:
+    lines = (
+        {"quantity": "rel_sagittal", "measure": "percentile", "percentile_pct": 10, "angle_deg": -3.14},
+        {
+            "quantity": "abs_sagittal",
+            "measure": "band",
+            "from_deg": None,
+            "to_deg": 0.0,
+            "time_s": 2.4,
+            "share_pct": 4.0,
+        },
+        {"quantity": "velocity", "measure": "percentile", "percentile_pct": 99, "velocity_dps": None},
+    )
+    rows = rows_of("exposure", replace(session, exposure=lines), anonymous=True)
+    session_id = session.header.session_id
+    assert [",".join(row) for row in rows] == [
+        f"{session_id},rel_sagittal,percentile,10,-3.1,,,,,,,,",
+        f"{session_id},abs_sagittal,band,,,,,0.0,,,,2.4,4.0",
+        f"{session_id},velocity,percentile,99,,,,,,,,,",
+    ]
+
+
 def test_an_empty_session_has_no_minutes_and_no_episodes(session: SessionTables) -> None:
     empty = replace(session, posture=session.posture[:0], events=())
     assert table("minutes", empty) == table("episodes", empty) == []
@@ -185,6 +207,7 @@ def test_the_dictionary_describes_every_column_that_is_exported(session: Session
             assert column.meaning.endswith("."), column
             suffix = column.name.rsplit("_", 1)[-1]
             known = {"s": "s", "deg": "deg", "pct": "%", "hz": "Hz", "ppm": "ppm", "mps2": "m/s2", "radps": "rad/s"}
+            known["dps"] = "deg/s"
             assert column.unit == known.get(suffix, ""), column
         assert name == "samples" or all(len(row) == len(columns) for row in rows_of(name, session))
 

@@ -90,7 +90,7 @@ AT = 45_000_000_000
         ),
         (
             happened.AlertRaised(t_session_ns=AT, episode=1, number=2, angle_deg=15.0, forward_ns=150_000_000_000),
-            '"AlertRaised","episode":1,"number":2,"angle_deg":15.0,"forward_s":150.0}',
+            '"AlertRaised","episode":1,"number":2,"angle_deg":15.0,"forward_s":150.0,"suspect":false}',
         ),
         (
             happened.AlertCleared(t_session_ns=AT, episode=1, recovery_ns=400_000_000, ended_by="moved"),

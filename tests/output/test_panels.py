@@ -119,6 +119,13 @@ def test_the_uncalibrated_are_offered_the_key() -> None:
     assert text(panels.note(replace(JUDGED, note="marked"), 60))[0].strip() == "marked"
 
 
+def test_what_can_be_done_is_offered_where_nothing_else_is_said() -> None:
+    snapshot = replace(Snapshot(), calibrated=True, offer="The sensor may sit otherwise: press c.")
+    assert "press c" in text(panels.note(snapshot, 80))[0]
+    assert "press c" not in text(panels.note(replace(snapshot, note="marked"), 80))[0]
+    assert "press c" not in text(panels.note(replace(snapshot, guide="Hold."), 80))[0]
+
+
 def test_keys_fit_a_narrow_terminal() -> None:
     for width in (60, 80):
         (line,) = text(panels.keys(width))
@@ -146,7 +153,8 @@ hints = get_type_hints(Snapshot)
 snapshots = st.builds(
     Snapshot,
     **{field.name: values_of(hints[field.name]) for field in fields(Snapshot)}
-    | {"context": st.sampled_from(CONTEXTS), "state": st.sampled_from(STATES), "limit_deg": st.floats(0.1, 90)},
+    | {"context": st.sampled_from(CONTEXTS), "state": st.sampled_from(STATES), "limit_deg": st.floats(0.1, 90)}
+    | {"limit_at_deg": st.none() | st.floats(-90, 90)},
 )
 
 

@@ -14,7 +14,7 @@ from companion.output.headline import headline
 from companion.output.snapshot import Snapshot, SnapshotBuilder
 from companion.output.streaks import Breaks, Streak
 from companion.posture import events as happened
-from companion.posture.rows import CONTEXTS, POSTURE, Context, State
+from companion.posture.rows import CONTEXTS, POSTURE, Context, RowFlag, State
 from companion.settings import Settings
 from firmware_protocol.drivers import Battery
 from firmware_protocol.frames import Opened
@@ -34,6 +34,40 @@ def builder(header: Opened) -> SnapshotBuilder:
 
 def alert(t_s: int) -> happened.AlertRaised:
     return happened.AlertRaised(t_session_ns=t_s * S, episode=1, number=1, angle_deg=15.0, forward_ns=30 * S)
+
+
+STALE = happened.CalibrationStale(t_session_ns=S, off_deg=14.0, forward_deg=14.0, right_deg=0.0)
+SLIPPED = happened.SlipSuspected(t_session_ns=S, from_ns=0, to_ns=S, slip_deg=14.0)
+PUT_ON = happened.SensorReattached(t_session_ns=S, from_ns=0, to_ns=S, off_deg=3.0, suspect=False)
+
+
+@pytest.mark.parametrize(
+    ("events", "offered"),
+    [
+        ([STALE], "off your baseline"),
+        ([SLIPPED], "sit otherwise"),
+        ([replace(PUT_ON, suspect=True)], "sit otherwise"),
+        ([PUT_ON], ""),
+        ([SLIPPED, PUT_ON], "sit otherwise"),
+        ([SLIPPED, happened.SlipCleared(t_session_ns=S)], ""),
+        ([STALE, happened.CalibrationTaken(t_session_ns=S, calibration_id="a")], ""),
+    ],
+)
+def test_what_can_be_done_about_the_sensor_stays_until_it_is_done(
+    builder: SnapshotBuilder, make_rows: MakeRows, events: list, offered: str
+) -> None:
+    builder.update(EMPTY, events)
+    shown = builder.update(make_rows(100, 10, sagittal_deg=3.0))
+    assert offered in shown.offer
+    assert bool(offered) == bool(shown.offer)
+    assert not offered or "press c" in shown.offer
+
+
+def test_an_alert_of_a_suspect_sensor_says_so(builder: SnapshotBuilder, make_rows: MakeRows) -> None:
+    rows = make_rows(200, 1, sagittal_deg=15.0)
+    assert "slipped" not in headline(builder.update(rows, [alert(40)])).detail
+    rows["flags"] = int(RowFlag.SUSPECT)
+    assert headline(builder.update(rows)).detail.endswith("(the sensor may have slipped)")
 
 
 def test_before_anything_has_come(builder: SnapshotBuilder) -> None:

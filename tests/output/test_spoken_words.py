@@ -13,6 +13,7 @@ from companion.output.words import angle_words, event_words, percent_words
 from companion.posture import events as happened
 from companion.posture.events import Event
 
+S = 1_000_000_000
 JUDGING = ("bad", "wrong", "correct", "good", "healthy", "upright", "fail")
 
 
@@ -22,7 +23,7 @@ def clock(t_session_ns: int) -> str:
 
 def every_kind(text: str) -> Iterator[Event]:
     """One event of every kind there is, with `text` wherever it takes any."""
-    sample: dict[Any, object] = {int: 2_000_000_000, float: 14.2, str: text}
+    sample: dict[Any, object] = {int: 2_000_000_000, float: 14.2, str: text, bool: True, int | None: 9_000_000_000}
     for kind in get_args(happened.AnyEvent):
         yield kind(**{field.name: sample[field.type] for field in dataclasses.fields(kind)})
 
@@ -49,6 +50,42 @@ def every_kind(text: str) -> Iterator[Event]:
         (
             happened.AlertRaised(t_session_ns=0, episode=1, number=1, angle_deg=15.1, forward_ns=30_000_000_000),
             "ALERT: forward of your baseline for 30 s, now 15.1°",
+        ),
+        (
+            happened.AlertRaised(
+                t_session_ns=0, episode=1, number=1, angle_deg=15.1, forward_ns=30_000_000_000, suspect=True
+            ),
+            "ALERT: forward of your baseline for 30 s, now 15.1° (the sensor may have slipped)",
+        ),
+        (
+            happened.CalibrationStale(t_session_ns=0, off_deg=14.4, forward_deg=14.3, right_deg=-2.0),
+            "this session begins 14.3° forward of and 2.0° to the left of your baseline: you sit otherwise, or the "
+            "sensor does; press c, or `posture calibrate --quick`, to take your baseline anew",
+        ),
+        (
+            happened.CalibrationStale(t_session_ns=0, off_deg=14.0, forward_deg=-0.4, right_deg=14.0),
+            "this session begins 14.0° to the right of your baseline: the sensor probably sits otherwise; press c, or "
+            "`posture calibrate --quick`, to take your baseline anew",
+        ),
+        (
+            happened.SlipSuspected(t_session_ns=0, from_ns=60 * S, to_ns=75 * S, slip_deg=14.6),
+            "the sensor may have slipped by 15°, between 0:01:00 and 0:01:15: alerts go on, marked; press c, or "
+            "`posture calibrate --quick`, to take your baseline anew",
+        ),
+        (
+            happened.SlipSuspected(t_session_ns=0, from_ns=0, to_ns=75 * S, slip_deg=24.6, at_ns=9 * S, held=True),
+            "the sensor may have slipped by 25°, between 0:00:00 and 0:01:15, perhaps at 0:00:09: so far that nothing "
+            "is judged; press c, or `posture calibrate --quick`, to take your baseline anew",
+        ),
+        (
+            happened.SlipSuspected(t_session_ns=0, from_ns=0, to_ns=75 * S, slip_deg=176.0, held=True),
+            "the sensor is upside down: nothing is judged until it is turned, or press c, or `posture calibrate "
+            "--quick`, to take your baseline anew",
+        ),
+        (happened.SlipCleared(t_session_ns=0), "the sensor sits as it did before"),
+        (
+            happened.SensorReattached(t_session_ns=0, from_ns=60 * S, to_ns=75 * S, off_deg=4.0, suspect=False),
+            "the sensor was taken off and put on again, between 0:01:00 and 0:01:15; it sits 4° off since",
         ),
         (
             happened.AlertCleared(t_session_ns=0, episode=1, recovery_ns=25_000_000_000, ended_by="recovered"),

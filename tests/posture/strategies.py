@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import strategies as st
 
 from companion.posture.rows import ROW_NS, Context
-from companion.posture.stage import ARRIVALS, ROWS, Beat
+from companion.posture.stage import ARRIVALS, ROWS, Beat, Columns
 
 PERIOD_NS = 20_000_000
 
@@ -41,33 +41,37 @@ def arrivals(draw, packets=40):
         index += count
     if draw(st.booleans()):
         parts.append(_ticks(rng, host_ns, Beat.END)[:1])
-    made = np.concatenate(parts)
-    made["number"] = np.where(made["beat"] == Beat.SAMPLE, np.cumsum(made["beat"] == Beat.SAMPLE) - 1, -1)
+    made = Columns.joined(parts)
+    made["number"][:] = np.where(made["beat"] == Beat.SAMPLE, np.cumsum(made["beat"] == Beat.SAMPLE) - 1, -1)
     return made
 
 
 def _ticks(rng, host_ns, beat=Beat.TICK):
-    made = np.zeros(int(rng.integers(1, 9)), dtype=ARRIVALS)
-    made["t_host_ns"] = host_ns + 1 + np.arange(len(made)) * int(rng.choice([1_000_000_000, 400_000_000]))
-    made["beat"], made["period_ns"] = beat, PERIOD_NS
-    made["acc_mps2"] = made["gyr_radps"] = np.nan
+    made = Columns.zeros(int(rng.integers(1, 9)), ARRIVALS)
+    made["t_host_ns"][:] = host_ns + 1 + np.arange(len(made)) * int(rng.choice([1_000_000_000, 400_000_000]))
+    made["beat"][:], made["period_ns"][:] = beat, PERIOD_NS
+    made["acc_mps2"][:] = made["gyr_radps"][:] = np.nan
     return made
 
 
 def _packet(rng, host_ns, index, segment, period_ns, count, with_index, with_clock, with_gyro):
-    made = np.zeros(count, dtype=ARRIVALS)
+    made = Columns.zeros(count, ARRIVALS)
     numbers = index + np.arange(count)
-    made["t_host_ns"], made["period_ns"], made["segment"] = host_ns, period_ns, segment
-    made["index"] = numbers if with_index else -1
-    made["t_device_ns"] = numbers * period_ns if with_clock else -1
-    made["behind"] = np.arange(count)[::-1]
+    made["t_host_ns"][:], made["period_ns"][:], made["segment"][:] = host_ns, period_ns, segment
+    made["index"][:] = numbers if with_index else -1
+    made["t_device_ns"][:] = numbers * period_ns if with_clock else -1
+    made["behind"][:] = np.arange(count)[::-1]
     lean = np.radians(rng.choice([0.0, 5.0, 14.0, 25.0]))
-    made["acc_mps2"] = 9.81 * np.array([-np.sin(lean), 0, np.cos(lean)]) + rng.normal(0, 0.05, (count, 3))
-    made["gyr_radps"] = rng.normal(0, 0.01, (count, 3)) if with_gyro else np.nan
+    made["acc_mps2"][:] = 9.81 * np.array([-np.sin(lean), 0, np.cos(lean)]) + rng.normal(0, 0.05, (count, 3))
+    made["gyr_radps"][:] = rng.normal(0, 0.01, (count, 3)) if with_gyro else np.nan
     spoiled = rng.random(count) < 0.03
     made["acc_mps2"][spoiled, 0] = rng.choice([np.nan, np.inf, 1e3, -1e300])
-    made["gyr_radps"][rng.random(count) < 0.02] = rng.choice([np.nan, 1e6])
-    made["clipped"] = rng.random(count) < 0.05
+    made["gyr_radps"][rng.random(count) < 0.02] = rng.choice([np.nan, 1e6, 30.0])
+    if rng.random() < 0.1:  # the sensor stops measuring, at rest or while it turns
+        first = int(rng.integers(count))
+        made["acc_mps2"][first:] = made["acc_mps2"][first]
+        made["gyr_radps"][first:] = made["gyr_radps"][first] + rng.choice([0.0, 0.5])
+    made["clipped"][:] = rng.random(count) < 0.05
     return made
 
 
@@ -88,9 +92,46 @@ def rows(draw, most=400):
     up = rng.normal((0.0, 0.0, 1.0), 0.3, (count, 3))
     made["up"] = np.where(rng.random((count, 1)) < 0.1, np.nan, up)
     made["acc_sd_g"] = rng.choice([0.0, 0.03, 0.06, np.nan], size=count)[held]
+    made["newest_sd_g"] = rng.choice([0.0, 0.03, 0.06, np.nan], size=count)[held]
+    lain = np.where(rng.random((count, 1)) < 0.3, [[0.9, 0.0, 0.1]], [[0.0, 0.0, 1.0]])[held]
+    made["rest_up"] = np.where(rng.random((count, 1)) < 0.05, np.nan, lain + rng.normal(0, 0.05, (count, 3)))
     made["stride_sd_g"], made["stride_share"] = rng.random(count) * 0.1, rng.random(count)
     made["rate_hz"], made["settled"], made["gyro"] = 50.0, rng.random(count) < 0.9, True
     return made
+
+
+@st.composite
+def worn_rows(draw):
+    """Up to half an hour: walking, sitting, lying, a sensor that slips, is taken off, turned over, put on again."""
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    parts, turned = [], np.eye(3)
+    for _ in range(draw(st.integers(1, 24))):
+        context = rng.choice([Context.WALKING] * 5 + [Context.STILL] * 5 + list(Context))
+        turned = _slipped(rng, turned)
+        part = np.zeros(int(rng.integers(1, 900)), dtype=ROWS)
+        lean = np.radians(rng.choice([0.0, 4.0, 25.0, 95.0, 170.0], p=[0.5, 0.3, 0.1, 0.05, 0.05]))
+        up = np.array([-np.sin(lean), 0.0, np.cos(lean)]) + rng.normal(0, 0.03, (len(part), 3))
+        part["up"] = np.where(rng.random((len(part), 1)) < 0.01, np.nan, up @ turned.T)
+        part["context"], part["velocity_dps"] = (
+            context,
+            rng.choice([5.0, 90.0, 500.0, np.nan], p=[0.9, 0.05, 0.01, 0.04]),
+        )
+        parts.append(part)
+    made = np.concatenate(parts)
+    made["t_session_ns"], made["settled"] = (np.arange(len(made)) + 1) * ROW_NS, rng.random(len(made)) < 0.99
+    return made
+
+
+def _slipped(rng, turned):
+    """The same, or turned by some degrees more about a horizontal axis, or turned over."""
+    if rng.random() < 0.7:
+        return turned
+    if rng.random() < 0.2:
+        return np.eye(3)
+    angle, about = np.radians(rng.choice([7.0, 12.0, 16.0, 26.0, 180.0])), rng.uniform(0, 2 * np.pi)
+    x, y = np.cos(about), np.sin(about)
+    cross = np.array([[0.0, 0.0, y], [0.0, 0.0, -x], [-y, x, 0.0]])
+    return turned @ (np.eye(3) + np.sin(angle) * cross + (1 - np.cos(angle)) * cross @ cross)
 
 
 def cuts(length):

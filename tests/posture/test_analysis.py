@@ -163,46 +163,6 @@ def test_no_samples_at_all():
     assert companion.estimate_up(fp.make_samples(np.empty((0, 3)))).shape == (0, 3)
 
 
-BEND = ((0, 8), (32, 3.5), (0, 3.5), (32, 3.5), (0, 9))
-
-
-@pytest.mark.parametrize("with_gyroscope", [True, False])
-@pytest.mark.parametrize("seed", range(4))
-def test_the_guided_holds_find_any_mounting(with_gyroscope, seed):
-    mounting = Rotation.random(random_state=seed)
-    acc, gyr = motion(lean(*BEND), mounting=mounting)
-    found = companion.calibrate(samples(acc, gyr if with_gyroscope else None))
-    for direction, truth in ((found.up, [0, 0, 1]), (found.forward, [1, 0, 0])):
-        assert np.degrees(np.arccos(np.clip(direction @ mounting.apply(truth), -1, 1))) < 1
-    assert found.axis_ratio > 100
-    assert companion.Calibration.from_json(found.to_json()) == found
-
-
-REFUSALS = {
-    "the bend of 10° is under 15°": lean((0, 8), (10, 3.5), (0, 3.5), (10, 3.5), (0, 9)),
-    "the two holds differ by 6.0°, more than 3°": lean((0, 8), (32, 3.5), (0, 3.5), (32, 3.5), (6, 9)),
-    "there was no forward bend of 15° or more before the movement ended": lean((0, 30)),
-    "there was no forward bend of 15° or more within 60 s": lean((0, 90)),
-    "there was no hold of 5 s with under 3° of movement within 60 s": 5 * np.sin(np.arange(4000) / 25),
-    "there was no second hold of 5 s": lean((0, 8), (32, 3.5), (0, 3.5), (32, 60)),
-}
-
-
-@pytest.mark.parametrize(("reason", "course"), REFUSALS.items(), ids=REFUSALS)
-def test_holds_that_cannot_be_used_are_refused_with_the_reason(reason, course):
-    with pytest.raises(companion.CalibrationRefused) as refused:
-        companion.calibrate(samples(*motion(course)))
-    assert reason in str(refused.value)
-
-
-def test_bends_in_two_directions_have_no_clear_axis():
-    forward = motion(lean((0, 8), (32, 3.5), (0, 3.5)))
-    sideways = motion(lean((0, 0.1), (32, 3.5), (0, 9)), mounting=Rotation.from_euler("z", 80, degrees=True), seed=1)
-    acc, gyr = (np.concatenate(parts) for parts in zip(forward, sideways, strict=True))
-    with pytest.raises(companion.CalibrationRefused, match="no clear axis"):
-        companion.calibrate(samples(acc, gyr))
-
-
 def test_calibrations_that_mean_nothing_are_refused():
     for up, forward in (([0, 0, 0], [1, 0, 0]), ([0, 0, 1], [0, 0.05, 1]), ([np.nan, 0, 1], [1, 0, 0])):
         with pytest.raises(ValueError, match=r"up|forward"):

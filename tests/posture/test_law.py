@@ -15,8 +15,9 @@ from companion.posture.episodes import Episodes
 from companion.posture.gate import Gate
 from companion.posture.mounting import Calibration, Mounting
 from companion.posture.pipeline import Parameters, Pipeline
+from companion.posture.slip import SlipStage
 from companion.posture.slouch import SlouchStage
-from companion.posture.stage import Stage
+from companion.posture.stage import ARRIVALS, MOTION, UPS, Columns, Stage
 from companion.posture.tilt import Tilt
 from companion.posture.timeline import Timeline
 from companion.posture.windows import Windows
@@ -33,10 +34,10 @@ PIPELINE = Pipeline.of(
     Parameters(calibration=CALIBRATION, delay_ns=5_000_000_000, repeat_ns=10_000_000_000, per_hour=2)
 )
 FROM_ARRIVALS = (Timeline, Gate, Mounting, Tilt, Windows)
-FROM_ROWS = (ContextStage, SlouchStage, Episodes, Alerts)
+FROM_ROWS = (ContextStage, SlipStage, SlouchStage, Episodes, Alerts)
 
 
-def input_of(stage: Stage, arrivals: np.ndarray) -> np.ndarray:
+def input_of(stage: Stage, arrivals: Columns) -> Columns | np.ndarray:
     """What this stage is given when the pipeline is given `arrivals`."""
     block = arrivals
     for before in PIPELINE.stages:
@@ -52,21 +53,28 @@ def strategy_of(stage: Stage) -> st.SearchStrategy:
         return strategies.arrivals().map(lambda block: input_of(stage, block))
     if stage is PIPELINE.alerts:  # its input must have passed the episodes
         return strategies.rows().map(lambda rows: PIPELINE.episodes.step(PIPELINE.episodes.start(), rows)[1])
+    if isinstance(stage, SlipStage):  # it needs minutes of walking
+        return strategies.worn_rows()
     assert isinstance(stage, FROM_ROWS), f"{type(stage).__name__} has no strategy"
     return strategies.rows()
 
 
-def bits(array: np.ndarray) -> list[bytes]:
-    """The values of a structured array, without the padding between them."""
-    return [np.ascontiguousarray(array[name]).tobytes() for name in array.dtype.names]
+def bits(block: Columns | np.ndarray) -> list[bytes]:
+    """The values of columns or of a structured array, without the padding between them."""
+    names = sorted(block.names if isinstance(block, Columns) else block.dtype.names)
+    return [np.ascontiguousarray(block[name]).tobytes() for name in names]
 
 
-def in_pieces(stage: Stage, block: np.ndarray, places: list[int]) -> np.ndarray:
+def joined(parts: list) -> Columns | np.ndarray:
+    return Columns.joined(parts) if isinstance(parts[0], Columns) else np.concatenate(parts)
+
+
+def in_pieces(stage: Stage, block: Columns | np.ndarray, places: list[int]) -> Columns | np.ndarray:
     state, made = stage.start(), []
     for first, end in zip([0, *places], [*places, len(block)], strict=True):
         state, part = stage.step(state, block[first:end])
         made.append(part)
-    return np.concatenate(made)
+    return joined(made)
 
 
 @pytest.mark.parametrize(
@@ -95,6 +103,31 @@ def test_any_cut_of_the_whole_pipeline_gives_the_same_rows(data):
         state, _, _, rows = PIPELINE.step(state, arrivals[first:end])
         made.append(rows)
     assert bits(np.concatenate(made)) == bits(whole)
+
+
+@given(strategies.arrivals())
+@settings(max_examples=30, deadline=None)
+def test_columns_are_of_their_kind_and_contiguous(arrivals):
+    block = arrivals
+    for stage, kind in zip(PIPELINE.stages[:4], (MOTION, MOTION, MOTION, UPS), strict=True):
+        block = stage.step(stage.start(), block)[1]
+        assert {name: (column.dtype, column.shape[1:]) for name in block.names for column in [block[name]]} == {
+            name: (kind[name].base, kind[name].shape) for name in kind.names
+        }, type(stage).__name__
+        assert all(block[name].flags.c_contiguous and len(block[name]) == len(block) for name in block.names)
+
+
+def test_what_a_stage_does_not_change_is_handed_on_without_a_copy():
+    block = Columns.zeros(50, ARRIVALS)
+    block["index"][:] = block["number"][:] = np.arange(50)
+    block["t_host_ns"][:], block["period_ns"][:] = np.arange(50) * 20_000_000, 20_000_000
+    block["acc_mps2"][:, 2] = 9.81
+    for stage in (PIPELINE.timeline, PIPELINE.gate, Mounting(None)):
+        made = stage.step(stage.start(), block)[1]
+        kept = ("period_ns", "number", "beat", "acc_mps2", "gyr_radps")
+        assert all(np.shares_memory(made[name], block[name]) for name in kept), type(stage).__name__
+        block = made
+    assert np.shares_memory(PIPELINE.tilt.step(PIPELINE.tilt.start(), block)[1]["t_session_ns"], block["t_session_ns"])
 
 
 @given(strategies.arrivals())

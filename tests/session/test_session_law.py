@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from companion.commands.conductor import conducted
+from companion.commands.conductor import Asked, conducted
 from companion.commands.opening import declared
 from companion.session import Report, Session
 from companion.settings import Settings
@@ -52,7 +52,7 @@ def frames_of(story: str, *faults: str, duration_s: float | None = None, **texts
     """A simulated session with its guided calibration, and its end."""
     body = body_of(story)
     source = straight.frames(body, header=header(body, **texts), faults=Faults.of(faults), duration_s=duration_s)
-    made = list(conducted(source, "desk", []))
+    made = list(conducted(source, Asked("desk"), []))
     return [*made, Closed(t_host_ns=made[-1].t_host_ns + 40_000_000, reason="ended", count=len(made))]
 
 

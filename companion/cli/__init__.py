@@ -1,0 +1,10 @@
+"""The command line: parses, calls one command, sets the exit code. All of typer is here.
+
+Knows: words, options, exit codes. Must never know: sensors, files, posture.
+"""
+
+from companion.cli import air, files  # their commands register themselves
+from companion.cli.application import app, main
+from companion.cli.arguments import STORIES
+
+__all__ = ["STORIES", "air", "app", "files", "main"]

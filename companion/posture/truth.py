@@ -1,0 +1,175 @@
+"""Which samples cannot be true: beyond what a sensor measures, beyond what a trunk does, or frozen.
+
+A living trunk that turns never gives the same six numbers twice; a sensor that does has stopped measuring.
+Pure. Knows: physical limits. Must never know: devices, calibrations, what becomes of a sample that is refused.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from companion.posture.stage import Array, Columns
+from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
+
+LONGEST_FILL_NS = 250_000_000
+"""A straight line over a longer hole does more harm than a new start (measured on 50 Hz trunk motion)."""
+
+MOST_ACC_MPS2 = 15.9 * STANDARD_GRAVITY_MPS2
+"""The end of the widest usual range, less its last hundredth: no trunk gets there, so it was no measurement."""
+
+MOST_GYR_RADPS = 2200 * np.pi / 180
+"""A tenth above the largest usual range of 2000 °/s."""
+
+FROZEN_TURN_RADPS = 0.1
+"""A trunk that turns faster never gives the same six numbers twice, whatever the resolution."""
+
+FROZEN_REST_NS = 500_000_000
+"""One that rests may, for a moment."""
+
+_LEAP_RADPS = 300 * np.pi / 180
+_LEAP_RADPS2 = 25_000 * np.pi / 180
+"""A rate of turn changes by no more than this at once and this in a second: thrice what the wildest trial of BROAD,
+hand-held and struck, has between samples. A single false rate leaves the filter degrees off, and its bias too."""
+
+
+@dataclass(frozen=True, slots=True)
+class Known:
+    """What samples are compared with."""
+
+    last: Columns  # MOTION: the newest one that passed, if any
+    newest: Array  # (1, 6) the newest one, whether it passed or not; NaN: none
+    same_ns: int  # for how long it has been the same
+
+
+@dataclass(frozen=True, slots=True)
+class Judged:
+    """Of each element of a block (N,), with what the next block is compared with."""
+
+    passes: Array
+    frozen: Array  # repeats the one before it as no living trunk does
+    rested: Array  # so, and some that were frozen too have passed before it
+    newest: Array
+    same_ns: int
+
+
+def judge(known: Known, block: Columns, sample: Array) -> Judged:
+    """Which elements are samples that can be true; `sample` (N,) says which are samples at all."""
+    nothing = np.zeros(len(block), dtype=np.bool_)
+    if sample.all():
+        judged = _frozen(known, block)
+    elif sample.any():
+        judged = _spread(_frozen(known, block[sample]), sample)
+    else:
+        return Judged(nothing, nothing, nothing, known.newest, known.same_ns)
+    if _ordinary(known, block):
+        passes = sample & ~judged.frozen
+    else:
+        passes = _of_one_kind(known, block, sample & _plausible(block) & ~judged.frozen)
+        passes = _without_leaps(known, block, passes)
+    return Judged(passes, judged.frozen, judged.rested, judged.newest, judged.same_ns)
+
+
+def _spread(judged: Judged, sample: Array) -> Judged:
+    frozen, rested = np.zeros(len(sample), dtype=np.bool_), np.zeros(len(sample), dtype=np.bool_)
+    frozen[sample], rested[sample] = judged.frozen, judged.rested
+    return Judged(sample, frozen, rested, judged.newest, judged.same_ns)
+
+
+def _ordinary(known: Known, block: Columns) -> bool:
+    """Whether a glance is enough: six numbers everywhere, all far inside the limits, none far from the one before."""
+    acc, gyr = block["acc_mps2"], block["gyr_radps"]
+    last = known.last["gyr_radps"]
+    if not _within(acc, MOST_ACC_MPS2) or not _within(gyr, MOST_GYR_RADPS) or not np.isfinite(last).all():
+        return False
+    return _within(np.diff(gyr, axis=0, prepend=last if len(last) else gyr[:1]), _LEAP_RADPS)
+
+
+def _within(vectors: Array, length: float) -> bool:
+    """Whether no vector (N, 3) can be longer; False where one is not finite."""
+    return bool(vectors.max() < length / 2 and vectors.min() > -length / 2)
+
+
+def _frozen(known: Known, samples: Columns) -> Judged:
+    """Samples that repeat the one before them."""
+    acc, gyr = samples["acc_mps2"], samples["gyr_radps"]
+    none, every = np.zeros(len(samples), dtype=np.bool_), np.ones(len(samples), dtype=np.bool_)
+    newest = np.concatenate([acc[-1:], gyr[-1:]], axis=1)
+    alike = _repeats(known, acc, gyr)
+    if len(alike) == 0:
+        return Judged(every, none, none, newest, 0)
+    same = none.copy()
+    same[alike] = True
+    t_ns = np.cumsum(np.where(same, samples["period_ns"], 0))
+    since_ns = np.maximum.accumulate(np.where(same, 0, t_ns))
+    lasted_ns = t_ns - since_ns + np.where(np.logical_and.accumulate(same), known.same_ns, 0)
+    quick = _square(gyr) > FROZEN_TURN_RADPS**2
+    long = lasted_ns > FROZEN_REST_NS
+    return Judged(every, same & (quick | long), same & ~quick & long, newest, int(lasted_ns[-1]))
+
+
+def _repeats(known: Known, acc: Array, gyr: Array) -> Array:
+    """Places of samples that equal the one before them in all six numbers, but for rates of nought on all axes.
+
+    No gyroscope reads that; motion that was computed may, and may well stand still.
+    """
+    six = [vectors[:, axis] for vectors in (acc, gyr) for axis in range(3)]
+    places = np.flatnonzero(six[0][1:] == six[0][:-1]) + 1
+    for column in six[1:]:
+        places = places[column[places] == column[places - 1]]
+    first = np.zeros(
+        int(all(column[0] == old for column, old in zip(six, known.newest[0], strict=True))), dtype=np.int64
+    )
+    places = np.concatenate([first, places])
+    return np.asarray(places[(gyr[places] != 0).any(axis=1)])
+
+
+def _plausible(block: Columns) -> Array:
+    acc, gyr = _square(block["acc_mps2"]), _square(block["gyr_radps"])
+    without = np.isnan(block["gyr_radps"]).all(axis=1)
+    with np.errstate(invalid="ignore"):  # NaN compares false, which is what is wanted
+        return np.asarray((acc < MOST_ACC_MPS2**2) & (without | (gyr <= MOST_GYR_RADPS**2)))
+
+
+def _square(vectors: Array) -> Array:
+    x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
+    with np.errstate(invalid="ignore", over="ignore"):
+        return np.asarray(x * x + y * y + z * z)
+
+
+def _of_one_kind(known: Known, block: Columns, passes: Array) -> Array:
+    """Take out samples that lose or gain a gyroscope in mid-stream, until a hole lets the stream change its kind."""
+    gyro = np.isfinite(block["gyr_radps"][:, 0])
+    kinds = np.concatenate([np.isfinite(known.last["gyr_radps"][:, 0]), gyro[passes]])
+    if len(kinds) == 0 or (kinds == kinds[0]).all():
+        return passes
+    kept = passes.copy()
+    last = (int(known.last["t_session_ns"][0]), bool(kinds[0])) if len(known.last) else None
+    for place in np.flatnonzero(passes):  # rare: only in a block where the kind changes
+        t_ns, kind = int(block["t_session_ns"][place]), bool(gyro[place])
+        if last is not None and kind != last[1]:
+            kept[place] = t_ns - last[0] > LONGEST_FILL_NS + block["period_ns"][place]
+        last = (t_ns, kind) if kept[place] else last
+    return kept
+
+
+def _without_leaps(known: Known, block: Columns, passes: Array) -> Array:
+    """Take out samples whose rate of turn leaps away from the one that passed before."""
+    chosen = np.flatnonzero(passes)
+    t_ns = np.concatenate([known.last["t_session_ns"], block["t_session_ns"][chosen]])
+    gyr = np.concatenate([known.last["gyr_radps"], block["gyr_radps"][chosen]])
+    kept, new = passes.copy(), len(gyr) - len(chosen)
+    candidates = np.flatnonzero(_square(np.diff(gyr, axis=0)) > _LEAP_RADPS**2)
+    done = 0
+    for last in candidates.tolist():  # rare: one blow to the sensor
+        if last < done:
+            continue
+        done = last + 1
+        while done < len(gyr) and _leaps(gyr[last : last + 1], gyr[done : done + 1], int(t_ns[done] - t_ns[last])):
+            kept[chosen[done - new]] = False
+            done += 1
+    return kept
+
+
+def _leaps(before_radps: Array, after_radps: Array, passed_ns: int) -> bool:
+    most_radps = _LEAP_RADPS + _LEAP_RADPS2 * 1e-9 * passed_ns
+    return bool(_square(after_radps - before_radps)[0] > most_radps**2)
