@@ -58,7 +58,7 @@ types: $(DEV) ## the strict type checker over both packages
 	@$(BIN)/mypy --strict
 
 bench: $(DEV) ## every script in benchmarks/, one after the other
-	@set -e; for script in benchmarks/*.py; do test -f "$$script" || continue; \
+	@set -e; for script in $$(grep -l '__main__' benchmarks/*.py); do \
 	echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 clean: ## remove .venv and every cache; recordings in demo-output/ stay

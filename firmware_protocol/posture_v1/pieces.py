@@ -56,7 +56,7 @@ def assemble(pieces: Sequence[Piece]) -> NDArray[Any]:
     filled = 0
     for piece in pieces:
         packets, count, _ = piece.raw.shape
-        at_once = max(_SAMPLES_AT_ONCE // count, 1)
+        at_once = max(_SAMPLES_AT_ONCE // max(count, 1), 1)
         for first in range(0, packets, at_once):
             rows = slice(first, min(first + at_once, packets))
             end = filled + count * (rows.stop - first)

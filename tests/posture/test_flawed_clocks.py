@@ -135,6 +135,7 @@ def still(count, **columns):
         pytest.param(
             np.r_[np.arange(500), np.arange(500)] * PERIOD_NS, np.r_[:500, :500], 20.0, 0, id="with its counter"
         ),
+        pytest.param(np.arange(1000) * PERIOD_NS, np.r_[:500, :500], 20.0, 0, id="a counter that begins anew"),
         pytest.param(np.arange(1000) * PERIOD_NS, np.r_[:500, 2**40 : 2**40 + 500], 20.0, 0, id="a counter that leaps"),
         pytest.param(np.r_[:500, 510:1010] * PERIOD_NS, np.r_[:500, 510:1010], 20.2, 10, id="ten lost"),
         pytest.param(np.r_[:500, [2**62], 501:1000] * PERIOD_NS % 2**62, np.arange(1000), 20.0, 0, id="one wild time"),
@@ -144,6 +145,7 @@ def test_the_time_that_is_made_of_it(t_ns, index, duration_s, lost):
     result = companion.analyse(still(len(t_ns), t_device_ns=t_ns, index=index), UPRIGHT)
     assert result.summary["duration_s"] == pytest.approx(duration_s, abs=0.21)
     assert result.summary["lost_samples"] == lost
+    assert result.summary["no_data_s"] == 0
 
 
 def test_a_gap_shows_in_the_counter_else_in_the_clock():
