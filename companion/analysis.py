@@ -144,9 +144,10 @@ class _Clock:
     def take(self, samples: Array, first_number: int) -> tuple[Columns, int]:
         """The samples as ARRIVALS, each a packet of its own, and how many numbers are newly missing between them."""
         times_ns, anew = self._times(samples[self.name])
-        index = np.clip(samples["index"], -1, _MOST_COUNTED)
-        steps = np.diff(index, prepend=self.counter)
-        anew |= (steps * self.period_ns < -_BEHIND_NS) & (index >= 0)
+        index = np.maximum(samples["index"], -1)
+        before, passed_ns = np.concatenate([[self.counter], index[:-1]]), np.diff(times_ns, prepend=self.newest_ns)
+        fell, leapt = index - before < -_BEHIND_NS // self.period_ns, index - before > self._most(passed_ns)
+        anew |= (fell | leapt) & (index >= 0) & (before >= 0)
         anew |= np.diff(samples["segment"].astype(np.int64), prepend=self.segment) != 0
         segments = self.segments + np.cumsum(anew)
         parts = [(slice(first, end), bool(anew[first])) for first, end in runs(segments)]
@@ -170,6 +171,10 @@ class _Clock:
         self.raw_ns, self.fell_back, self.spoilt = int(held_ns[-1]), bool(back[-1]), bool(spoilt[-1])
         return self.newest_ns + np.cumsum(np.where(spoilt, self.period_ns, steps)), anew
 
+    def _most(self, passed_ns: Array) -> Array:
+        """How many samples a sensor may have taken in that time, by a clock that is not quite trusted."""
+        return np.asarray((2 * passed_ns + _BEHIND_NS) // self.period_ns)
+
     def _missing(self, index: Array, times_ns: Array, anew: bool) -> int:
         """How many numbers of one segment are newly missing; a leap that the clock does not bear out misses none."""
         index, times_ns = index[index >= 0], times_ns[index >= 0]
@@ -181,7 +186,7 @@ class _Clock:
         newest = np.maximum.accumulate(np.concatenate([[self.counted], index]))
         steps, passed_ns = np.diff(newest), np.diff(times_ns, prepend=self.counted_ns)
         self.counted, self.counted_ns = int(newest[-1]), int(times_ns[-1])
-        borne_out = (steps > 0) & (steps * self.period_ns <= 2 * passed_ns + _BEHIND_NS)
+        borne_out = (steps > 0) & (steps <= self._most(passed_ns))
         return int((steps[borne_out] - 1).sum()) - int((index < newest[1:]).sum())
 
     def end(self) -> Columns:

@@ -66,8 +66,8 @@ def _whole(state: GateState, block: Columns) -> bool:
     if len(state.last) == 0 or state.broken or state.froze or (block["joint"] & Joint.RESTART).any():
         return False
     t_ns, period_ns = block["t_session_ns"], block["period_ns"]
-    steps_ns = np.diff(t_ns, prepend=state.last["t_session_ns"])
-    return bool((2 * steps_ns < 3 * period_ns).all() and (steps_ns <= LONGEST_FILL_NS + period_ns).all())
+    steps_ns = t_ns - np.concatenate([state.last["t_session_ns"], t_ns[:-1]])
+    return bool((2 * steps_ns < np.minimum(3 * period_ns, 2 * (LONGEST_FILL_NS + period_ns) + 1)).all())
 
 
 def _marks(state: GateState, frozen: Array, chosen: Array, restart: Array, broke: Array) -> Array:

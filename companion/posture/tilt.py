@@ -19,6 +19,8 @@ from companion.posture.stage import Array, Beat, Columns, Joint, runs
 from companion.posture.turning import turns
 from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 
+_RESTART, _FILLED, _TIMED = int(Joint.RESTART), int(Joint.FILLED), int(Joint.TIMED)
+
 _BIAS = {"biasSigmaInit": 7.0, "biasClip": 8.0, "restThAcc": 0.12}
 _BIAS_SIGMAS = ((2.0, 0.5), (5.0, 0.2), (float("inf"), 0.09))
 """In °/s, but for `restThAcc` in m/s²; then: up to how many seconds that its level rests on, the filter takes what it
@@ -135,8 +137,8 @@ class _Walk:
         joint = self.joint
         if self.gyro:
             self.rates = turns(self.gyr, self.gyr[:1] if self.before is None else self.before, self.period_s)
-        begins = (joint & Joint.RESTART) != 0
-        begins[1:] |= ((joint[:-1] & Joint.FILLED) != 0) & ((joint[1:] & Joint.FILLED) == 0)
+        begins = (joint & _RESTART) != 0
+        begins[1:] |= ((joint[:-1] & _FILLED) != 0) & ((joint[1:] & _FILLED) == 0)
         begins[0] = True
         edges = np.flatnonzero(begins).tolist()
         drawn = self._drawn_before([*edges, len(joint)])
@@ -155,10 +157,10 @@ class _Walk:
         """Before a stretch: go on, believe the filter less, turn it over a hole, or start it anew."""
         joint, t_ns = int(self.joint[first]), int(self.t_ns[first])
         hole_ns = t_ns - (int(self.t_ns[first - 1]) if first else self.newest_ns)
-        if self.known and not joint & Joint.RESTART:
-            if self.gyro and drawn and not joint & Joint.FILLED:
+        if self.known and not joint & _RESTART:
+            if self.gyro and drawn and not joint & _FILLED:
                 self._believe(first, drawn)
-        elif self.known and self.gyro and joint & Joint.TIMED and hole_ns <= LONGEST_BRIDGE_NS:
+        elif self.known and self.gyro and joint & _TIMED and hole_ns <= LONGEST_BRIDGE_NS:
             self._bridge(first, max(round(hole_ns / self.period_ns) - 1, 1))
         else:
             self._start_anew(first)
@@ -166,7 +168,9 @@ class _Walk:
 
     def _drawn_before(self, places: list[int]) -> list[int]:
         """How many samples in a row before each of these were drawn."""
-        real = np.flatnonzero((self.joint & Joint.FILLED) == 0)
+        real = ((self.joint & _FILLED) == 0).nonzero()[0]
+        if len(real) == len(self.joint):
+            return [0 if place else self.filled for place in places]
         last = np.searchsorted(real, places) - 1
         found = np.where(last >= 0, places - real[last] - 1, self.filled + np.array(places)) if len(real) else None
         return [self.filled + place for place in places] if found is None else found.tolist()
@@ -302,7 +306,7 @@ def _length(vectors: Array) -> Array:
 def best_batch(samples: Columns) -> Array:
     """(N, 3) up directions of gated samples with the future known too: the best there is for a finished recording."""
     made = np.zeros((len(samples), 3))
-    for first, end in runs(np.cumsum((samples["joint"] & Joint.RESTART) != 0)):
+    for first, end in runs(np.cumsum((samples["joint"] & _RESTART) != 0)):
         piece = samples[first:end]
         gyr, acc, period_ns = piece["gyr_radps"], piece["acc_mps2"], int(piece["period_ns"][0])
         if np.isfinite(gyr[0, 0]):

@@ -81,7 +81,9 @@ def _ordinary(known: Known, block: Columns) -> bool:
     last = known.last["gyr_radps"]
     if not _within(acc, MOST_ACC_MPS2) or not _within(gyr, MOST_GYR_RADPS) or not np.isfinite(last).all():
         return False
-    return _within(np.diff(gyr, axis=0, prepend=last if len(last) else gyr[:1]), _LEAP_RADPS)
+    if len(last) and not _within(gyr[:1] - last, _LEAP_RADPS):
+        return False
+    return len(gyr) < 2 or _within(gyr[1:] - gyr[:-1], _LEAP_RADPS)
 
 
 def _within(vectors: Array, length: float) -> bool:
@@ -113,14 +115,15 @@ def _repeats(known: Known, acc: Array, gyr: Array) -> Array:
     No gyroscope reads that; motion that was computed may, and may well stand still.
     """
     six = [vectors[:, axis] for vectors in (acc, gyr) for axis in range(3)]
-    places = np.flatnonzero(six[0][1:] == six[0][:-1]) + 1
+    places = (six[0][1:] == six[0][:-1]).nonzero()[0] + 1
     for column in six[1:]:
-        places = places[column[places] == column[places - 1]]
-    first = np.zeros(
-        int(all(column[0] == old for column, old in zip(six, known.newest[0], strict=True))), dtype=np.int64
-    )
-    places = np.concatenate([first, places])
-    return np.asarray(places[(gyr[places] != 0).any(axis=1)])
+        if len(places):
+            places = places[column[places] == column[places - 1]]
+    if six[0][0] == known.newest[0, 0] and all(
+        column[0] == old for column, old in zip(six, known.newest[0], strict=True)
+    ):
+        places = np.concatenate([np.zeros(1, dtype=np.int64), places])
+    return np.asarray(places[(gyr[places] != 0).any(axis=1)] if len(places) else places)
 
 
 def _plausible(block: Columns) -> Array:
