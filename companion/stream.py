@@ -131,14 +131,16 @@ class Stream:
         if len(arrivals) == 0:
             return
         self._state, passed, ups, rows = self._pipeline.step(self._state, arrivals)
+        if self._keep_angles:
+            self._made.angles.append(_angles(passed, ups, self._parameters.calibration))
+        if len(rows) == 0:
+            return
         self._telling, told = tell(self._telling, rows, self.cause, self._parameters.fault_ns)
         self.tally.add_rows(rows)
         self._rows += len(rows)
         self._made.add(rows, told)
         for _, event in told:
             self.tally.add_event(event)
-        if self._keep_angles:
-            self._made.angles.append(_angles(passed, ups, self._parameters.calibration))
 
     def tell(self, event: Event) -> None:
         """Something happened right after the newest row."""

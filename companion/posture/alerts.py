@@ -54,8 +54,8 @@ class Alerts:
 
     def step(self, state: AlertsState, block: Array) -> tuple[AlertsState, Array]:
         """Decide cue by cue; the loops are over cues and over runs of forward rows, which are few."""
-        if len(block) == 0:
-            return state, block
+        if not (state.withheld or state.snoozed_until_ns or block["episode"].any()):
+            return state, block  # nothing to speak of: nearly always
         rows = copied(block)
         state = _snooze(state, rows)
         forward = rows["state"] == State.FORWARD

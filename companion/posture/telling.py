@@ -31,6 +31,8 @@ from companion.posture.rows import Context, Suspicion
 from companion.posture.slip import SlipStep
 from companion.posture.stage import Array
 
+_NO_DATA = int(Context.NO_DATA)
+
 
 @dataclass(frozen=True, slots=True)
 class TellingState:
@@ -66,8 +68,9 @@ def last_word(state: EpisodesState, alerts: int, t_session_ns: int) -> list[Even
 
 
 def _noted(rows: Array) -> list[int]:
-    noted = (rows["episode_step"] != 0) | (rows["alert_step"] != 0) | (rows["slip_step"] != 0) | rows["snooze_ended"]
-    return [int(place) for place in np.flatnonzero(noted)]
+    noted = rows["episode_step"] | rows["alert_step"] | rows["slip_step"] | rows["snooze_ended"]
+    places: list[int] = noted.nonzero()[0].tolist()
+    return places
 
 
 def _of_row(row: Array) -> list[Event]:
@@ -144,7 +147,9 @@ def _signal(
     state: TellingState, rows: Array, cause: str, fault_ns: int
 ) -> tuple[TellingState, list[tuple[int, Event]]]:
     told: list[tuple[int, Event]] = []
-    silent = rows["context"] == Context.NO_DATA
+    silent = rows["context"] == _NO_DATA
+    if not (state.silent or silent.any()):
+        return state, told
     late = silent & (rows["silent_ns"] >= fault_ns)
     # Only where something changes: the rows at which silence, or its being a fault, begins or ends.
     changes = np.flatnonzero(np.diff(silent, prepend=state.silent) | np.diff(late, prepend=state.faulted))
