@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+import numpy as np
 import numpy.typing as npt
 
 from companion.output.instants import clock_text, duration_words, elapsed_text
@@ -33,7 +34,7 @@ TOLD_AFTER_NS = 1_000_000_000
 """How long a new context or state must hold before it is told, so that a fidget is not a page of text."""
 
 _NS_PER_S = 1e9
-_COLUMNS = ("t_session_ns", "context", "state", "sagittal_deg", "uncertainty_deg", "slouch_pct")
+_ANGLES = ["sagittal_deg", "uncertainty_deg", "slouch_pct"]
 
 
 class PlainLines:
@@ -94,16 +95,24 @@ class PlainLines:
         return clock_text(self._header.utc_ns + t_session_ns, self._header.zone)
 
     def _rows(self, rows: npt.NDArray[Any]) -> list[str]:
+        if len(rows) == 0:
+            return []
+        t_ns, codes = rows["t_session_ns"], rows["context"] * np.int64(256) + rows["state"]
+        changes = [0, *(np.flatnonzero(codes[1:] != codes[:-1]) + 1).tolist()]
+        due, angles = t_ns % STATUS_EVERY_NS == 0, rows[_ANGLES]
         lines: list[str] = []
-        for t_ns, context, state, *angles in zip(*(rows[name].tolist() for name in _COLUMNS), strict=True):
-            if (context, state) != self._seen:
-                self._seen, self._since_ns = (context, state), t_ns
-            held = t_ns - self._since_ns >= TOLD_AFTER_NS and self._seen != self._told
-            if held or t_ns % STATUS_EVERY_NS == 0:
-                self._told = self._seen
-                lines.append(self._at(t_ns, _row_words(context, state, *angles)))
-        if len(rows):
-            self._now_ns = int(rows["t_session_ns"][-1])
+        for first, end in zip(changes, [*changes[1:], len(rows)], strict=True):  # few: a state lasts
+            seen = (int(rows["context"][first]), int(rows["state"][first]))
+            if seen != self._seen:
+                self._seen, self._since_ns = seen, int(t_ns[first])
+            if seen != self._told:
+                held = first + int(np.searchsorted(t_ns[first:end], self._since_ns + TOLD_AFTER_NS))
+                due[held : min(held + 1, end)] |= not due[first:held].any()
+            places = (first + np.flatnonzero(due[first:end])).tolist()
+            if places:
+                self._told = seen
+            lines += [self._at(int(t_ns[place]), _row_words(*seen, *angles[place].tolist())) for place in places]
+        self._now_ns = int(t_ns[-1])
         return lines
 
     def _at(self, t_session_ns: int, words: str) -> str:

@@ -82,6 +82,7 @@ def _taken(before: Array, up: Array, places: Array) -> Array:
     early = places < 0
     if not early.any():
         return np.asarray(up.take(places, axis=0))
-    found = before.take(places, axis=0, mode="wrap")
+    # Places that are far from it first: "wrap" counts down from large ones, one length at a time.
+    found = before.take(np.where(early, places, -1), axis=0, mode="wrap")
     found[~early] = up.take(places[~early], axis=0)
     return np.asarray(found)
