@@ -3,9 +3,7 @@
 Knows: recordings, sessions, the settings of this run. Must never know: how anything is printed or written.
 """
 
-from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
-from itertools import islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,16 +11,13 @@ from companion.commands.options import Shared
 from companion.commands.places import places, recording_named
 from companion.errors import RecordingError, SettingsError
 from companion.settings import Settings
-from firmware_protocol.frames import Frame, Opened
+from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
     from companion.posture.events import Event
     from companion.recording import Recording
-
-PIECE_FRAMES = 8192
-"""So many frames are handed over at once where nothing waits for them: bounds memory, changes no bit."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +68,7 @@ def computed(
     from companion.session import Session
 
     session = Session(header, view=view, keep_angles=keep_angles, keep_exposed=keep_exposed)
-    reports = [session.feed(piece) for piece in pieces(recording.frames())]
+    reports = [session.feed(piece) for piece in recording.runs()]
     last = session.close()
     reports.append(last)
     return Computed(
@@ -84,13 +79,6 @@ def computed(
         angles=np.concatenate([report.angles for report in reports]),
         exposure=session.exposure() if keep_exposed else [],
     )
-
-
-def pieces(frames: Iterable[Frame]) -> Iterator[list[Frame]]:
-    """Frames in large pieces, as fast as they are read."""
-    source = iter(frames)
-    while piece := list(islice(source, PIECE_FRAMES)):
-        yield piece
 
 
 def trouble(recording: "Recording") -> list[str]:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from companion import host
 from companion.commands.options import ReplayOptions
-from companion.commands.recorded import header_of, opened, pieces, trouble
+from companion.commands.recorded import header_of, opened, trouble
 from firmware_protocol.frames import Frame
 
 if TYPE_CHECKING:
@@ -36,7 +36,9 @@ def run(options: ReplayOptions) -> None:
     teller = voice(options.style, header, recording.path.absolute(), view, live=False)
     out, stop = LineWriter(sys.stdout.buffer), threading.Event()
     with host.stop_signals(stop.set):
-        due = in_time(recording.frames(), header.t_host_ns, options.speed, stop.wait)
+        due = recording.runs()
+        if not math.isinf(options.speed):
+            due = in_time(recording.frames(), header.t_host_ns, options.speed, stop.wait)
         batches: Iterable[list[str]] = _told(session, teller, due, stop)
         if math.isinf(options.speed):
             batches = list(batches)  # the damage is known when everything is read, and stands before the first row
@@ -74,11 +76,8 @@ def in_time(
 ) -> Iterator[list[Frame]]:
     """Frames in pieces, each handed over when it is due: `speed` times real time from `t0_ns` on.
 
-    `wait` takes seconds and says whether to stop; a speed of infinity is as fast as they are read.
+    `wait` takes seconds and says whether to stop.
     """
-    if math.isinf(speed):
-        yield from pieces(frames)
-        return
     began_ns, piece = clock(), list[Frame]()
     for frame in frames:
         due_ns = began_ns + (frame.t_host_ns - t0_ns) / speed

@@ -12,6 +12,7 @@ import weakref
 from collections.abc import Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
@@ -29,6 +30,7 @@ from firmware_protocol.frames import Frame, Opened
 if TYPE_CHECKING:
     import numpy.typing as npt
 
+_RUN_FRAMES: Final = 8192
 _DOUBT: Final = (sqlite3.Error, RowError, UnicodeDecodeError)
 """The last: sqlite3 could not decode its own error message, which quoted damaged bytes."""
 
@@ -86,8 +88,12 @@ class Recording:
 
         What cannot be read is skipped and noted in `damage`, which begins anew with each call.
         """
+        return chain.from_iterable(self.runs())
+
+    def runs(self) -> Iterator[list[Frame]]:
+        """The same frames, many at a time, as they are read: for who takes a whole night."""
         self.damage = []
-        return self._frames(Pass(self.header.t_host_ns, self.damage))
+        return self._runs(Pass(self.header.t_host_ns, self.damage))
 
     def samples(self) -> "npt.NDArray[Any]":
         """`SAMPLES` in the order of arrival, decoded by the driver that the header names.
@@ -109,7 +115,7 @@ class Recording:
         """Read to the end. `damage` says afterwards what could not be read."""
         self.damage = []
         all_rows = Pass(self.header.t_host_ns, self.damage)
-        for _ in self._frames(all_rows):
+        for _ in self._runs(all_rows):
             pass
         t_ns = all_rows.t_ns
         return End(all_rows.next_number, self.header.t_host_ns + t_ns, t_ns, all_rows.digest)
@@ -152,25 +158,34 @@ class Recording:
         self._closed_row = next((row for row, kind in candidates if row is not None and _is(row, kind)), None)
         return header
 
-    def _frames(self, state: Pass) -> Iterator[Frame]:
+    def _runs(self, state: Pass) -> Iterator[list[Frame]]:
         if self._salvaged is None:
             no_doubt = yield from self._stream(state)
             if no_doubt:
                 return
             self._is_doubted = True
-        yield from self._from_salvage(state, self._salvage())
+        rest = self._from_salvage(state, self._salvage())
+        while run := list(islice(rest, _RUN_FRAMES)):
+            yield run
 
-    def _stream(self, state: Pass) -> Generator[Frame, None, bool]:
+    def _stream(self, state: Pass) -> Generator[list[Frame], None, bool]:
         """Frames as SQLite gives them; False where there is doubt and the rest is to be salvaged."""
+        run: list[Frame] = []
         try:
             with reading(self._snapshot.path) as query:
                 for rows in query.batches():
                     frames = state.frames_until_doubt(rows)
-                    yield from frames
+                    run += frames
                     if len(frames) < len(rows):
+                        yield run
                         return False
+                    if len(run) >= _RUN_FRAMES:
+                        yield run
+                        run = []
         except _DOUBT:
+            yield run
             return False
+        yield run
         return self._closed_row is None or state.next_number == self._closed_row[0] + 1
 
     def _from_salvage(self, state: Pass, found: Salvaged) -> Iterator[Frame]:
