@@ -9,6 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from itertools import islice
+from operator import attrgetter
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -53,6 +54,7 @@ BATTERY_WARNINGS_PCT = (20.0, 10.0)
 
 _S = 1_000_000_000
 _BARRIERS = frozenset({LinkUp, LinkDown, UserMark, SettingChanged, CalibrationSet, Dropped, RecorderTrouble, Closed})
+_TIME = attrgetter("t_host_ns")
 _SAMPLES_AT_ONCE = 40_000
 _MOST_AT_ONCE = 16_384
 """So many samples, and frames, are worked on at a time: bounds memory, keeps near the cache, changes no bit."""
@@ -145,7 +147,7 @@ class Session:
 
     def _stamped(self, frames: list[Frame]) -> list[Frame]:
         """The frames with times that grow strictly in their order, which is the truth; nearly always as they are."""
-        times = np.array([self._newest_ns, *[frame.t_host_ns for frame in frames]], dtype=np.int64)
+        times = np.array([self._newest_ns, *map(_TIME, frames)], dtype=np.int64)
         if (times[1:] > times[:-1]).all():
             self._newest_ns = int(times[-1])
             return frames

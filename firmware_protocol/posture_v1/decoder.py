@@ -16,6 +16,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import cache
 from itertools import compress, groupby
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -53,6 +54,7 @@ _FEW_PACKETS = 6  # up to here one at a time is faster
 _MESSAGES = frozenset({CONTROL, STATUS, INFO})
 _BACKFILLED = int(MotionKind.BACKFILLED)
 _SORT = np.uint8(MotionKind.LAYOUT | MotionKind.BACKFILLED)
+_DATA, _TIME = attrgetter("data"), attrgetter("t_host_ns")
 _Message: TypeAlias = Status | Info | Answer | Malformed | None
 
 
@@ -139,8 +141,8 @@ class Decoder:
 
     def _motion(self, frames: Sequence[Frame], found: _Found) -> None:
         """Notifications of motion, in runs of one length."""
-        packets = [frame.data for frame in frames if type(frame) is Notification]
-        t_host_ns = [frame.t_host_ns for frame in frames]
+        packets: list[bytes] = list(map(_DATA, frames))
+        t_host_ns: list[int] = list(map(_TIME, frames))
         if len(set(map(len, packets))) == 1:
             self._run(len(packets[0]), packets, t_host_ns, found)
             return
