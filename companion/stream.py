@@ -26,6 +26,18 @@ from firmware_protocol.samples import SAMPLES
 
 _S = 1_000_000_000
 
+_TAKEN_OVER = tuple(name for name in POSTURE.names or () if name != "flags")
+"""What a row of POSTURE takes from ROWS as it is."""
+
+_SNOOZED = np.uint32(RowFlag.SNOOZED)
+_FLAGS = (
+    ("clipped", np.uint32(RowFlag.CLIPPED)),
+    ("frozen", np.uint32(RowFlag.FROZEN)),
+    ("suspicion", np.uint32(RowFlag.SUSPECT)),
+    ("episode", np.uint32(RowFlag.IN_EPISODE)),
+)
+"""The flags that it has where these are not zero."""
+
 
 def parameters_of(settings: Settings, calibration: Calibration | None, longest_interval_s: float = 1.0) -> Parameters:
     """What the pipeline needs to know of settings, calibration and sensor."""
@@ -204,13 +216,12 @@ def _posture(rows: Array) -> Array:
     made = np.zeros(len(rows), dtype=POSTURE)
     if len(rows) == 0:
         return made
-    for name in POSTURE.names or ():
-        if name != "flags":
-            made[name] = rows[name]
-    for flag, field_ in ((RowFlag.SNOOZED, "snoozed"), (RowFlag.CLIPPED, "clipped"), (RowFlag.FROZEN, "frozen")):
-        made["flags"] |= np.where(rows[field_], np.uint32(flag), np.uint32(0))
-    made["flags"] |= np.where(rows["suspicion"] > 0, np.uint32(RowFlag.SUSPECT), np.uint32(0))
-    made["flags"] |= np.where(rows["episode"] > 0, np.uint32(RowFlag.IN_EPISODE), np.uint32(0))
+    for name in _TAKEN_OVER:
+        made[name] = rows[name]
+    flags = rows["snoozed"] * _SNOOZED
+    for name, flag in _FLAGS:
+        flags |= rows[name].astype(np.bool_) * flag
+    made["flags"] = flags
     return made
 
 

@@ -12,6 +12,14 @@ CUTOFF_HZ = 5.0
 0.5 Hz costs 3.5°, 2 Hz 1.63°, none 1.50°."""
 
 
+BATCH_CUTOFF_HZ = 1.5
+"""Of the one for finished recordings: a first-order one of 1 Hz takes a tenth from a lean that swings at 0.3 Hz."""
+
+
+_END_S = 0.5
+"""Past both ends a lean is taken to go on as it came, for so long."""
+
+
 def low_passed(acc_mps2: Array, memory: Array | None, period_s: float) -> tuple[Array, Array]:
     """(N, 3) unit vectors: accelerations through a first-order low-pass, and its memory (1, 3) after them."""
     from scipy.signal import lfilter  # takes a second to load, and most sensors have a gyroscope
@@ -23,11 +31,12 @@ def low_passed(acc_mps2: Array, memory: Array | None, period_s: float) -> tuple[
 
 
 def zero_phase(acc_mps2: Array, period_s: float) -> Array:
-    """(N, 3) unit vectors, the future known: forth and back through a low-pass of 1 Hz (1.36° on moving trunks)."""
+    """(N, 3) unit vectors, the future known: forth and back through a low-pass that leaves leans as they are."""
     from scipy.signal import butter, sosfiltfilt
 
-    sos = butter(1, min(1.0, 0.4 / period_s), fs=1 / period_s, output="sos")
-    return _directions(sosfiltfilt(sos, acc_mps2, axis=0, padlen=min(len(acc_mps2) - 1, 3 * sos.shape[0])))
+    sos = butter(2, min(BATCH_CUTOFF_HZ, 0.4 / period_s), fs=1 / period_s, output="sos")
+    ends = min(len(acc_mps2) - 1, round(_END_S / period_s))
+    return _directions(sosfiltfilt(sos, acc_mps2, axis=0, padtype="odd", padlen=ends))
 
 
 def _directions(vectors: Array) -> Array:

@@ -15,6 +15,7 @@ from companion.posture.rows import Context, State
 from companion.posture.stage import Array, copied, runs
 
 HOUR_NS = 3600 * 1_000_000_000
+_FORWARD = int(State.FORWARD)
 
 
 class AlertStep(IntEnum):
@@ -54,11 +55,11 @@ class Alerts:
 
     def step(self, state: AlertsState, block: Array) -> tuple[AlertsState, Array]:
         """Decide cue by cue; the loops are over cues and over runs of forward rows, which are few."""
-        if not (state.withheld or state.snoozed_until_ns or block["episode"].any()):
+        if not (state.withheld or state.snoozed_until_ns or np.count_nonzero(block["episode"])):
             return state, block  # nothing to speak of: nearly always
         rows = copied(block)
         state = _snooze(state, rows)
-        forward = rows["state"] == State.FORWARD
+        forward = rows["state"] == _FORWARD
         for first, end in runs(np.where(forward, rows["episode"], np.where(rows["episode_step"] != 0, -2, -1))):
             if rows["episode_step"][first] == EpisodeStep.BEGAN:
                 state = replace(state, due=0, alerts=0, first_forward_ns=0)

@@ -40,6 +40,12 @@ LYING_ROWS = 5
 """The 4 s must be so for a second: who bends to the floor for less than five seconds does not lie."""
 
 
+_ENDS, _BEGINS, _OVER = np.cos(np.radians([*LYING_DEG, UPSIDE_DOWN_DEG])).tolist()
+
+# As numpy has them: to look a name up in an enum and to convert it costs more than to use it, live.
+_STILL, _MOVING, _WALKING, _LYING, _SETTLING, _NO_DATA, _NOT_WORN = np.array(Context, dtype=np.uint8)
+
+
 @dataclass(frozen=True, slots=True)
 class ContextState:
     """What the hysteresis of each context remembers."""
@@ -75,15 +81,15 @@ class ContextStage:
         unknown = ~rows["settled"] | np.isnan(sd_g)
         walks, stepping = _walking(state, rows, unknown | silent)
         lying, lain_rows, wear = state.lying, state.lain_rows, state.wear
-        context = np.where(sd_g < self.still_sd_g, np.uint8(Context.STILL), np.uint8(Context.MOVING))
-        context[walks] = Context.WALKING
-        context[unknown] = Context.SETTLING
+        context = np.where(sd_g < self.still_sd_g, _STILL, _MOVING)
+        context[walks] = _WALKING
+        context[unknown] = _SETTLING
         if self.calibrated:
             lies, lain_rows = _lying(state, rows, silent)
             wear, away = not_worn(wear, rows)
-            context[lies], context[away] = Context.LYING, Context.NOT_WORN
+            context[lies], context[away] = _LYING, _NOT_WORN
             lying = bool(lies[-1])
-        context[silent] = Context.NO_DATA
+        context[silent] = _NO_DATA
         rows["context"] = context
         return ContextState(bool(walks[-1]), stepping, lying, lain_rows, wear), rows
 
@@ -96,6 +102,8 @@ def forget_baseline(state: ContextState) -> ContextState:
 def _walking(state: ContextState, rows: Array, unknown: Array) -> tuple[Array, bool]:
     """Which rows are of a walk, and whether the last one had the evidence for one to begin."""
     stride_g, share = rows["stride_sd_g"], rows["stride_share"]
+    if not (state.walking or np.count_nonzero(stride_g >= WALKING_SD_G[1])):
+        return np.zeros(len(rows), dtype=np.bool_), False  # nearly always
     steps = ~unknown & (rows["newest_sd_g"] >= STEP_SD_G)
     begins = (stride_g >= WALKING_SD_G[1]) & (share >= WALKING_SHARE[1]) & steps
     goes_on = (stride_g >= WALKING_SD_G[0]) & (share >= WALKING_SHARE[0]) & steps
@@ -106,8 +114,8 @@ def _walking(state: ContextState, rows: Array, unknown: Array) -> tuple[Array, b
 def _lying(state: ContextState, rows: Array, silent: Array) -> tuple[Array, int]:
     """Which rows are of a lying wearer, and how many rows in a row had the evidence at the end."""
     x, y, z = rows["rest_up"].T
-    end, begin, over = (np.cos(np.radians(limit_deg)) for limit_deg in (*LYING_DEG, UPSIDE_DOWN_DEG))
-    if not (state.lying or state.lain_rows or (z < begin).any()):
+    end, begin, over = _ENDS, _BEGINS, _OVER
+    if not (state.lying or state.lain_rows or np.count_nonzero(z < begin)):
         return np.zeros(len(rows), dtype=np.bool_), 0  # nearly always
     length = np.sqrt(x * x + y * y + z * z)
     steady = length >= LYING_STEADY

@@ -66,6 +66,10 @@ _UNJUDGED = np.full(len(Context), _Kind.BREAK, dtype=np.uint8)
 _UNJUDGED[[Context.NO_DATA, Context.WALKING]] = _Kind.SILENCE, _Kind.WALKS
 _UNJUDGED[[Context.LYING, Context.NOT_WORN]] = _Kind.LIES, _Kind.NOT_WORN
 
+_STATES = np.full(len(Context), _UNKNOWN, dtype=np.uint8)
+"""The state of a row that is not judged, by its context."""
+_STATES[Context.STILL] = _NOT_JUDGED
+
 _ENDS_AT_ONCE = {_Kind.WALKS: EndedBy.WALKED, _Kind.LIES: EndedBy.LAY_DOWN, _Kind.NOT_WORN: EndedBy.NO_DATA}
 
 
@@ -107,7 +111,9 @@ class Episodes:
         still = rows["context"] == _STILL
         with np.errstate(invalid="ignore"):  # angles that are not known
             kinds = self._kinds(rows, still)
-            rows["state"] = _plain_states(rows, kinds, still)
+            rows["state"] = _plain_states(rows, kinds)
+        if not (state.under_way or np.count_nonzero(kinds == _OVER)):
+            return state, rows  # nearly always
         for first, end in runs(kinds):
             state = self._run(state, rows, _Kind(int(kinds[first])), first, end)
         return state, rows
@@ -135,9 +141,9 @@ class Episodes:
         return _interrupted(state, rows, kind, first, end)
 
 
-def _plain_states(rows: Array, kinds: Array, still: Array) -> Array:
+def _plain_states(rows: Array, kinds: Array) -> Array:
     judged = (kinds >= _BELOW) & (kinds <= _OVER)
-    states = np.where(still, _NOT_JUDGED, _UNKNOWN)
+    states: Array = _STATES[rows["context"]]
     states[judged] = _IN_RANGE
     states[judged & (rows["sagittal_deg"] < RECLINED_DEG)] = _RECLINED
     return states

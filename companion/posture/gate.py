@@ -20,7 +20,7 @@ class GateState:
     last: Columns  # the newest sample that passed (MOTION, at most one)
     broken: bool  # whether the next one may not be joined to it
     newest: Array  # (1, 6) the newest sample, whether it passed or not; NaN: none
-    same_ns: int  # for how long it has been the same
+    same_ns: tuple[int, int]  # for how long it, and its acceleration alone, have been the same
     froze: bool  # whether a sample was left out for it since the last that passed
 
 
@@ -30,7 +30,9 @@ class Gate:
 
     def start(self) -> GateState:
         """Nothing has passed yet."""
-        return GateState(Columns.zeros(0, MOTION), broken=False, newest=np.full((1, 6), np.nan), same_ns=0, froze=False)
+        return GateState(
+            Columns.zeros(0, MOTION), broken=False, newest=np.full((1, 6), np.nan), same_ns=(0, 0), froze=False
+        )
 
     def step(self, state: GateState, block: Columns) -> tuple[GateState, Columns]:
         """Take out what cannot be true, fill short holes, mark restarts; ticks pass."""

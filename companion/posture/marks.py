@@ -81,7 +81,7 @@ def _candidates(unit: Array, quiet: Array) -> Array:
     count = len(unit) - _SPAN_ROWS + 1
     away = unit[_SPAN_ROWS - 1 :] - unit[:count]
     x, y, z = away[:, 0], away[:, 1], away[:, 2]
-    starts = np.flatnonzero(quiet[:count] & quiet[_SPAN_ROWS - 1 :] & (x * x + y * y + z * z > _FAR))
+    starts: Array = (quiet[:count] & quiet[_SPAN_ROWS - 1 :] & (x * x + y * y + z * z > _FAR)).nonzero()[0]
     for place in _STAYS if len(starts) else ():
         starts = starts[quiet[starts + place]]
     return starts

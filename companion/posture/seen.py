@@ -11,7 +11,8 @@ from companion.posture.calibration import Triple
 from companion.posture.rows import Context
 from companion.posture.stage import Array
 
-_STILL, _WALKING = int(Context.STILL), int(Context.WALKING)  # plain numbers: a look is taken at every row of a day
+# Plain numbers: a look is taken at every row of a day.
+_STILL, _WALKING, _LYING = int(Context.STILL), int(Context.WALKING), int(Context.LYING)
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +24,7 @@ class Seen:
     unit: Array  # (N, 3); NaN: unknown
     velocity_dps: Array
     known: Array  # up is known
+    worn: Array  # and the sensor is on a body
     quiet: Array  # still, so that up is where the trunk is
     walks: Array
 
@@ -34,8 +36,8 @@ class Seen:
         unit = up / np.sqrt(x * x + y * y + z * z)[:, None]
         known = np.isfinite(unit[:, 2]) & rows["settled"]
         context = rows["context"]
-        quiet, walks = known & (context == _STILL), known & (context == _WALKING)
-        return cls(rows["t_session_ns"], context, unit, rows["velocity_dps"], known, quiet, walks)
+        worn, quiet, walks = (known & each for each in (context <= _LYING, context == _STILL, context == _WALKING))
+        return cls(rows["t_session_ns"], context, unit, rows["velocity_dps"], known, worn, quiet, walks)
 
     def __len__(self) -> int:
         return len(self.t_ns)

@@ -32,6 +32,9 @@ LIMIT_DEG = 10.0
 """From here on a slip is suspected: sums of two minutes of walking differ by up to six degrees within a person."""
 
 
+_NONE = Suspicion.NONE
+
+
 class SlipStep(IntEnum):
     """What a row says about how the sensor sits."""
 
@@ -103,7 +106,7 @@ class SlipStage:
         off, put_on = put_on_again(state.off, seen, self.limit_deg)
         marks = marked(state.marks, seen)
         walks = self._walk(state.walks, seen, seen.walks & ~upside_down, put_on, marks, rows)
-        if state.over.over or turns or upside_down.any():
+        if state.over.over or turns or np.count_nonzero(upside_down):
             _hold(rows, seen, state.over.over, turns, upside_down)
         told = stale is not None and stale.off_deg > self.limit_deg
         if stale is not None and told:
@@ -116,13 +119,13 @@ class SlipStage:
         first = 0
         for event in [*put_on, None]:
             end = len(rows) if event is None else event.place
-            places = first + np.flatnonzero(walking[first:end])
+            places = first + walking[first:end].nonzero()[0]
             before = walks
             if len(places):
                 walks, partings, off_deg = self._walks.step(walks, Walk(seen.t_ns[places], seen.unit[places]))
             else:
                 partings, off_deg = [], np.empty(0)
-            if before.level or partings:
+            if before.level != _NONE or partings:
                 _mark_rows(rows, slice(first, end), before, places, partings, off_deg)
             for parting in partings:
                 _tell_parting(rows, int(places[parting.place]), parting, marks)

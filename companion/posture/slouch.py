@@ -9,6 +9,7 @@ Knows: the calibration's meaning. Must never know: time, alerts.
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -33,6 +34,9 @@ four fifths of it lie within (trunk-like trials of BROAD; below 3 Hz guessed).""
 ACCEL_SIGMA_DEG = 1.4
 """The same without gyroscope, on 1 s means."""
 
+# As numpy has them: to convert them costs more than to use them, live.
+_BY_RATE = (np.array(_RATES_HZ), np.array(_GYRO_SIGMA_DEG))
+_ACCEL_SIGMA_DEG, _NAN = np.array(ACCEL_SIGMA_DEG), np.array(np.nan)
 
 _LEAST_SIGMAS = 3.0
 """Uncertainty over a third of the limit makes time unjudged: a limit below three of it would judge nothing."""
@@ -103,10 +107,10 @@ class SlouchStage:
         x, y, z = rows["up"][:, 0], rows["up"][:, 1], rows["up"][:, 2]
         rows["sagittal_deg"] = sagittal = np.degrees(np.arctan2(-x, z))
         rows["lateral_deg"] = np.degrees(np.arctan2(y, z))
-        rows["inclination_deg"] = sagittal + self.calibration.baseline_inclination_deg
+        rows["inclination_deg"] = sagittal + _baseline_inclination_deg(self.calibration)
         rows["deviation_deg"] = deviation = self._deviation_deg(x, y, z, sagittal)
         rows["slouch_pct"] = 100 * deviation / self.range_deg
-        rows["uncertainty_deg"] = np.where(np.isfinite(sagittal), self._uncertainty(rows), np.nan)
+        rows["uncertainty_deg"] = np.where(np.isfinite(sagittal), self._uncertainty(rows), _NAN)
         return state, rows
 
     def _deviation_deg(self, x: Array, y: Array, z: Array, sagittal_deg: Array) -> Array:
@@ -118,6 +122,12 @@ class SlouchStage:
 
     def _uncertainty(self, rows: Array) -> Array:
         assert self.calibration is not None
-        floor = np.where(rows["gyro"], np.interp(rows["rate_hz"], _RATES_HZ, _GYRO_SIGMA_DEG), ACCEL_SIGMA_DEG)
+        floor = np.where(rows["gyro"], np.interp(rows["rate_hz"], *_BY_RATE), _ACCEL_SIGMA_DEG)
         added = rows["sigma_deg"]
         return np.asarray(np.sqrt(floor * floor + added * added + self.calibration.uncertainty_deg**2))
+
+
+@lru_cache(maxsize=32)
+def _baseline_inclination_deg(calibration: Calibration) -> float:
+    """As the calibration has it; to work it out for each row would cost as much as all the angles."""
+    return calibration.baseline_inclination_deg

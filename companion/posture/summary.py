@@ -14,7 +14,7 @@ from companion.posture import exposure
 from companion.posture.events import AlertCleared, AlertRaised, Event, SlouchEnded, SlouchStarted
 from companion.posture.exposure import PERCENTILES, percentile
 from companion.posture.rows import ROW_NS, Context, State
-from companion.posture.stage import Array
+from companion.posture.stage import Array, joined_rows
 
 DURATION_COLUMNS = (
     "duration_s",
@@ -77,6 +77,10 @@ def _durations(count: int, contexts: Array, states: Array) -> dict[str, float]:
     return {name: rows[name] * (ROW_NS // 1_000_000) / 1000 for name in DURATION_COLUMNS}
 
 
+_ROWS_AT_ONCE = 256
+"""So many rows are counted at once: live, one at a time would cost most of all that is done with a row."""
+
+
 @dataclass(slots=True)
 class Tally:
     """What a session's rows and events add up to."""
@@ -92,9 +96,20 @@ class Tally:
     recoveries_ns: list[int] = field(default_factory=list)
     keep_exposed: bool = False  # of every row, for the table `exposure`
     exposed: list[Array] = field(default_factory=list)
+    waiting: list[Array] = field(default_factory=list)  # ROWS that are not counted yet
+    waiting_rows: int = 0
 
     def add_rows(self, rows: Array) -> None:
-        """Count ROWS."""
+        """Count ROWS, which nobody changes any more; now or later."""
+        self.waiting.append(rows)
+        self.waiting_rows += len(rows)
+        if self.waiting_rows >= _ROWS_AT_ONCE:
+            self._count_waiting()
+
+    def _count_waiting(self) -> None:
+        if not self.waiting:
+            return
+        rows, self.waiting, self.waiting_rows = joined_rows(self.waiting), [], 0
         self.count += len(rows)
         self.contexts += np.bincount(rows["context"], minlength=len(Context))
         self.states += np.bincount(rows["state"], minlength=len(State))
@@ -119,10 +134,12 @@ class Tally:
 
     def exposure_lines(self) -> list[dict[str, Any]]:
         """The lines of the table `exposure`, where rows were kept for it."""
+        self._count_waiting()
         return list(exposure.lines(np.concatenate([np.empty(0, dtype=exposure.EXPOSED), *self.exposed])))
 
     def columns(self) -> dict[str, Any]:
         """The columns of `sessions` that follow from rows and events; None: nothing to say."""
+        self._count_waiting()
         found: dict[str, Any] = dict(_durations(self.count, self.contexts, self.states))
         absent_s = found["no_data_s"] + found["not_worn_s"]
         found["coverage_pct"] = 100 * (1 - absent_s / found["duration_s"]) if self.count else None

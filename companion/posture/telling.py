@@ -47,6 +47,8 @@ def tell(state: TellingState, rows: Array, cause: str, fault_ns: int) -> tuple[T
     """The events of `rows`, each with the place of its row; `cause` says why data would be missing now."""
     state, heard = _signal(state, rows, cause, fault_ns)
     told = [(place, event) for place in _noted(rows) for event in _of_row(rows[place])]
+    if not heard:
+        return state, told
     return state, sorted(heard + told, key=lambda pair: pair[0])
 
 
@@ -148,7 +150,7 @@ def _signal(
 ) -> tuple[TellingState, list[tuple[int, Event]]]:
     told: list[tuple[int, Event]] = []
     silent = rows["context"] == _NO_DATA
-    if not (state.silent or silent.any()):
+    if not (state.silent or np.count_nonzero(silent)):
         return state, told
     late = silent & (rows["silent_ns"] >= fault_ns)
     # Only where something changes: the rows at which silence, or its being a fault, begins or ends.

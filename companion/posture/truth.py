@@ -26,6 +26,9 @@ FROZEN_TURN_RADPS = 0.1
 FROZEN_REST_NS = 500_000_000
 """One that rests may, for a moment."""
 
+FROZEN_ACC_NS = 2_000_000_000
+"""Nor does its acceleration stand still to the last bit beside rates that live."""
+
 _LEAP_RADPS = 300 * np.pi / 180
 _LEAP_RADPS2 = 25_000 * np.pi / 180
 """A rate of turn changes by no more than this at once and this in a second: thrice what the wildest trial of BROAD,
@@ -38,7 +41,7 @@ class Known:
 
     last: Columns  # MOTION: the newest one that passed, if any
     newest: Array  # (1, 6) the newest one, whether it passed or not; NaN: none
-    same_ns: int  # for how long it has been the same
+    same_ns: tuple[int, int]  # for how long it, and its acceleration alone, have been the same
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,7 @@ class Judged:
     frozen: Array  # repeats the one before it as no living trunk does
     rested: Array  # so, and some that were frozen too have passed before it
     newest: Array
-    same_ns: int
+    same_ns: tuple[int, int]
 
 
 def judge(known: Known, block: Columns, sample: Array) -> Judged:
@@ -92,38 +95,46 @@ def _within(vectors: Array, length: float) -> bool:
 
 
 def _frozen(known: Known, samples: Columns) -> Judged:
-    """Samples that repeat the one before them."""
+    """Samples that repeat the one before them, in all six numbers, or for long in their accelerations.
+
+    Rates of nought on all three axes are let through: no gyroscope reads that; motion that was computed may, and may
+    well stand still. Without a gyroscope nothing is called frozen: coarse accelerometers repeat themselves at rest.
+    """
     acc, gyr = samples["acc_mps2"], samples["gyr_radps"]
     none, every = np.zeros(len(samples), dtype=np.bool_), np.ones(len(samples), dtype=np.bool_)
     newest = np.concatenate([acc[-1:], gyr[-1:]], axis=1)
-    alike = _repeats(known, acc, gyr)
-    if len(alike) == 0:
-        return Judged(every, none, none, newest, 0)
-    same = none.copy()
-    same[alike] = True
-    t_ns = np.cumsum(np.where(same, samples["period_ns"], 0))
-    since_ns = np.maximum.accumulate(np.where(same, 0, t_ns))
-    lasted_ns = t_ns - since_ns + np.where(np.logical_and.accumulate(same), known.same_ns, 0)
+    held = np.concatenate([[0], (acc[1:, 0] == acc[:-1, 0]).nonzero()[0] + 1])
+    held = _repeats(known.newest[:, :3], acc, held)
+    held = held[((gyr[held] != 0) & np.isfinite(gyr[held])).any(axis=1)] if len(held) else held
+    if len(held) == 0:
+        return Judged(every, none, none, newest, (0, 0))
+    alike = _repeats(known.newest[:, 3:], gyr, held)
+    same, same_ns = _lasted(alike, samples["period_ns"], known.same_ns[0])
     quick = _square(gyr) > FROZEN_TURN_RADPS**2
-    long = lasted_ns > FROZEN_REST_NS
-    return Judged(every, same & (quick | long), same & ~quick & long, newest, int(lasted_ns[-1]))
+    _, held_ns = _lasted(held, samples["period_ns"], known.same_ns[1])
+    long = (same_ns > FROZEN_REST_NS) | (held_ns > FROZEN_ACC_NS)
+    frozen = (same & quick) | long
+    return Judged(every, frozen, frozen & ~(same & quick), newest, (int(same_ns[-1]), int(held_ns[-1])))
 
 
-def _repeats(known: Known, acc: Array, gyr: Array) -> Array:
-    """Places of samples that equal the one before them in all six numbers, but for rates of nought on all axes.
-
-    No gyroscope reads that; motion that was computed may, and may well stand still.
-    """
-    six = [vectors[:, axis] for vectors in (acc, gyr) for axis in range(3)]
-    places = (six[0][1:] == six[0][:-1]).nonzero()[0] + 1
-    for column in six[1:]:
+def _repeats(newest: Array, vectors: Array, places: Array) -> Array:
+    """Those of `places` in (N, 3) that equal the one before; before the first comes `newest` (1, 3)."""
+    if len(places) and places[0] == 0 and (vectors[0] != newest[0]).any():
+        places = places[1:]
+    for axis in range(3):
         if len(places):
-            places = places[column[places] == column[places - 1]]
-    if six[0][0] == known.newest[0, 0] and all(
-        column[0] == old for column, old in zip(six, known.newest[0], strict=True)
-    ):
-        places = np.concatenate([np.zeros(1, dtype=np.int64), places])
-    return np.asarray(places[(gyr[places] != 0).any(axis=1)] if len(places) else places)
+            column = vectors[:, axis]
+            places = places[(column[places] == column[places - 1]) | (places == 0)]
+    return places
+
+
+def _lasted(places: Array, period_ns: Array, before_ns: int) -> tuple[Array, Array]:
+    """Where samples repeat (N,), and for how long they have; 0 where they do not."""
+    same = np.zeros(len(period_ns), dtype=np.bool_)
+    same[places] = True
+    t_ns = np.cumsum(np.where(same, period_ns, 0))
+    since_ns = np.maximum.accumulate(np.where(same, 0, t_ns))
+    return same, t_ns - since_ns + np.where(np.logical_and.accumulate(same), before_ns, 0)
 
 
 def _plausible(block: Columns) -> Array:

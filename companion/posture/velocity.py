@@ -11,6 +11,7 @@ trunk postures and movements", Sensors 21 (2021) 5527. To low-pass at 5 Hz is th
 """
 
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 import numpy as np
 
@@ -46,8 +47,9 @@ def turning_dps(
     """
     up, count = samples["up"], len(samples)
     good = samples["settled"] & samples["gyro"]
-    good[begins] = False
-    if good.all():
+    if len(begins):
+        good[begins] = False
+    if np.count_nonzero(good) == count:
         ages, age = state.age + 1 + places, state.age + count
     else:
         last_bad = np.maximum.accumulate(np.where(good, -1 - state.age, np.arange(count)))
@@ -58,6 +60,7 @@ def turning_dps(
     return VelocityState(ups, age), found
 
 
+@lru_cache(maxsize=32)
 def _spans(period_ns: int) -> tuple[int, int]:
     """In samples: over how many the difference is taken, and how far apart the two are that are averaged."""
     rate_hz = 1e9 / max(period_ns, 1)
@@ -67,22 +70,25 @@ def _spans(period_ns: int) -> tuple[int, int]:
 def _rate_dps(state: VelocityState, up: Array, places: Array, ages: Array, period_ns: int) -> Array:
     span, apart = _spans(period_ns)
     known = (ages > span + apart) & (period_ns * _LEAST_HZ <= 1e9)
-    if not known.any():
+    count = np.count_nonzero(known)
+    if count == 0:
         return np.full(len(places), np.nan)
-    if not known.all():
+    if count != len(known):
         places = np.where(known, places, 0)
-    one, two, three, four = (_taken(state.ups, up, places - back) for back in (0, apart, span, span + apart))
+    one, two, three, four = _taken(state.ups, up, places - np.array([[0], [apart], [span], [span + apart]]))
     x, y, z = ((one + two) - (three + four)).T
     per_s = np.sqrt(x * x + y * y + z * z) * (1e9 / period_ns / (2 * span))
-    return np.where(known, np.degrees(per_s), np.nan)
+    turns_dps = np.degrees(per_s)
+    return turns_dps if count == len(known) else np.where(known, turns_dps, np.nan)
 
 
 def _taken(before: Array, up: Array, places: Array) -> Array:
-    """Vectors of `up`, or of `before` where the place is below 0."""
+    """Vectors (..., 3) of `up`, or of `before` where the place (...) is below 0."""
     early = places < 0
-    if not early.any():
-        return np.asarray(up.take(places, axis=0))
-    # Places that are far from it first: "wrap" counts down from large ones, one length at a time.
-    found = before.take(np.where(early, places, -1), axis=0, mode="wrap")
-    found[~early] = up.take(places[~early], axis=0)
+    count = np.count_nonzero(early)
+    if count == early.size:
+        return np.asarray(before.take(places, axis=0, mode="wrap"))
+    found = up.take(places, axis=0, mode="clip")
+    if count:  # only those: "wrap" counts down from far places, one length at a time
+        found[early] = before.take(places[early], axis=0, mode="wrap")
     return np.asarray(found)

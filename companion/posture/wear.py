@@ -27,6 +27,7 @@ MOVED_SD_G = 0.03
 MOVED_DEG = 3.0
 """From here on it is in somebody's hands."""
 
+_FAR = float(np.cos(np.radians(FAR_DEG)))
 _CHUNK_ROWS = 10 * ROWS_PER_S
 _CHUNKS = MOTIONLESS_S * ROWS_PER_S // _CHUNK_ROWS
 _LEAST_ROWS = 0.98 * _CHUNKS * _CHUNK_ROWS
@@ -44,8 +45,8 @@ def not_worn(state: WearState, rows: Array) -> tuple[WearState, Array]:
     """For each of ROWS (N,): is the sensor off the body; and the state after them."""
     away = np.zeros(len(rows), dtype=np.bool_)
     with np.errstate(invalid="ignore"):
-        quiet = (rows["up"][:, 2] < np.cos(np.radians(FAR_DEG))) & (rows["acc_sd_g"] < MOVED_SD_G)
-    if state.rest is None and not quiet.any() and not state.chunks.any():
+        quiet = (rows["up"][:, 2] < _FAR) & (rows["acc_sd_g"] < MOVED_SD_G)
+    if state.rest is None and not np.count_nonzero(quiet) and not np.count_nonzero(state.chunks):
         return state, away  # nearly always
     up = _unit(rows["up"])
     chunks, found, directions = _motionless(state.chunks, rows, up, quiet)

@@ -86,8 +86,8 @@ class OffState:
 
 def overturned(seen: Seen) -> Array:
     """Which rows are upside down: farther from the baseline than any trunk."""
-    over = seen.known & (seen.context <= _LYING) & (seen.unit[:, 2] < _OVER)
-    if over.any():
+    over = seen.worn & (seen.unit[:, 2] < _OVER)
+    if np.count_nonzero(over):
         over &= (seen.context != _LYING) | (seen.unit[:, 2] < _OVER_LYING)
     return np.asarray(over)
 
@@ -102,10 +102,10 @@ class _Way(IntEnum):
 
 def turned_over(state: OverState, seen: Seen, overturned: Array) -> tuple[OverState, list[TurnedOver]]:
     """When the sensor comes to be upside down for good, and when it is put right."""
-    worn = seen.known & (seen.context <= _LYING)
-    if not (state.over or state.rows or overturned.any()):  # as nearly always
-        right = np.flatnonzero(worn)
-        return (replace(state, before_ns=int(seen.t_ns[right[-1]])) if len(right) else state), []
+    worn = seen.worn
+    if not (state.over or state.rows or np.count_nonzero(overturned)):  # as nearly always
+        right = worn.nonzero()[0]
+        return (OverState(False, 0, state.since_ns, int(seen.t_ns[right[-1]])) if len(right) else state), []
     way, found = np.where(overturned, _Way.OVER, np.where(worn, _Way.RIGHT, _Way.UNKNOWN)), list[TurnedOver]()
     for first, end in runs(way):
         against = way[first] == (_Way.RIGHT if state.over else _Way.OVER)
@@ -139,8 +139,8 @@ class _Kind(IntEnum):
 def put_on_again(state: OffState, seen: Seen, limit_deg: float) -> tuple[OffState, list[PutOn]]:
     """Where the sensor was taken off and put on again: certainly so, or it sits off by more than the limit since."""
     still, handled = seen.quiet & (seen.unit[:, 2] >= _UPRIGHT), _traces(seen)
-    if not (state.handled or any(trace.any() for trace in handled)):  # as nearly always
-        return _stayed(state, seen, np.flatnonzero(still)), []
+    if not (state.handled or any(np.count_nonzero(trace) for trace in handled)):  # as nearly always
+        return _stayed(state, seen, still.nonzero()[0]), []
     kinds, found = _kinds(seen, still, handled), list[PutOn]()
     for first, end in runs(kinds):
         kind = _Kind(int(kinds[first]))
@@ -150,7 +150,7 @@ def put_on_again(state: OffState, seen: Seen, limit_deg: float) -> tuple[OffStat
             state, put_on = _worn_again(state, seen, first, end, limit_deg)
             found += put_on
         elif kind is _Kind.TILTED:
-            state = replace(state, rows=0, total=(0.0, 0.0, 0.0))
+            state = replace(state, rows=0, total=(0.0, 0.0, 0.0)) if state.rows else state
         elif kind is not _Kind.NOTHING:
             state = _handled(state, seen, kind, first, end)
     return state, found
@@ -175,7 +175,8 @@ def _stayed(state: OffState, seen: Seen, places: Array) -> OffState:
     if len(places) == 0:
         return state
     still = np.concatenate([state.still, seen.unit[places]])[-_STILL_ROWS:]
-    return replace(state, still=still, still_ns=int(seen.t_ns[places[-1]]), certain_rows=0)
+    before, total = (state.handled, state.before, state.from_ns), (state.total, state.rows, state.to_ns)
+    return OffState(still, int(seen.t_ns[places[-1]]), 0, *before, *total)
 
 
 def _handled(state: OffState, seen: Seen, kind: _Kind, first: int, end: int) -> OffState:

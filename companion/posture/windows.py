@@ -5,8 +5,8 @@ earlier can come. Sums are kept per bin of 0.2 s, each added up in the order of 
 depend on how the samples arrived in blocks. Knows: time. Must never know: baselines, limits.
 """
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
-from enum import IntEnum
 
 import numpy as np
 
@@ -26,47 +26,52 @@ _NORM_G = (0.5, 2.0)
 """The mean of |a| over seconds is 1 g by nature; a sensor that reads otherwise is off by so much at the most."""
 
 
-_UNKNOWN = ("velocity_dps", "sagittal_deg", "lateral_deg", "inclination_deg", "slouch_pct", "deviation_deg")
-"""Of a row: what other stages fill in, and what is NaN where nothing was heard."""
+# What is summed in each bin, as rows of one array; those that share a window lie side by side.
+_A = 0  # |a| - 1 g
+_AA = 1
+_STRIDE = 2  # square of its part at walking cadence
+_N = 3
+_UP_X = 4  # where the filter has settled; Y and Z follow
+_SIGMA = 7  # square of the filter's standard deviation
+_RAW_X = 8  # where the filter has not settled; Y and Z follow
+_UNSETTLED = 11
+_CLIPPED = 12
+_FROZEN = 13
+_ACCEL_ONLY = 14
+_SUMS = 15
 
+_ACC, _MEANS, _FLAGS = slice(_A, _UP_X), slice(_UP_X, _RAW_X), slice(_UNSETTLED, _SUMS)
+_UP, _RAW, _N_AND_UP = slice(_UP_X, _SIGMA), slice(_RAW_X, _UNSETTLED), slice(_N, _SIGMA)
 
-class _Sum(IntEnum):
-    """What is summed in each bin, as rows of one array; those that share a window lie side by side."""
+_BLANK = np.zeros(1, dtype=ROWS)
+"""What other stages fill in, and what is NaN where nothing was heard."""
+for _name in ("velocity_dps", "sagittal_deg", "lateral_deg", "inclination_deg", "slouch_pct", "deviation_deg"):
+    _BLANK[_name] = np.nan
+_BLANK_BYTES = _BLANK.view(np.uint8)
 
-    N = 0
-    A = 1  # |a| - 1 g
-    AA = 2
-    STRIDE = 3  # square of its part at walking cadence
-    SIGMA = 4  # square of the filter's standard deviation
-    UP_X = 5  # where the filter has settled
-    UP_Y = 6
-    UP_Z = 7
-    RAW_X = 8  # where it has not
-    RAW_Y = 9
-    RAW_Z = 10
-    UNSETTLED = 11
-    CLIPPED = 12
-    FROZEN = 13
-    ACCEL_ONLY = 14
+_USED = ("t_session_ns", "period_ns", "joint", "settled", "gyro", "up", "sigma_deg", "acc_norm_g")
+"""Of a sample that waits for its row."""
 
-
-_ACC = slice(_Sum.N, _Sum.SIGMA)
-_UPS, _RAWS = (_Sum.UP_X, _Sum.UP_Y, _Sum.UP_Z), (_Sum.RAW_X, _Sum.RAW_Y, _Sum.RAW_Z)
-_NONE, _FILLING = np.empty(0, np.intp), np.zeros(1, np.intp)
-_UP, _RAW = slice(_Sum.UP_X, _Sum.RAW_X), slice(_Sum.RAW_X, _Sum.UNSETTLED)
+# Numbers and masks as numpy has them: to look them up or to convert them costs more than to use them, live.
+_SAMPLE, _RESTART, _IS_CLIPPED, _IS_FROZEN = int(Beat.SAMPLE), int(Joint.RESTART), int(Joint.CLIPPED), int(Joint.FROZEN)
+_NAN, _NONE = np.array(np.nan), np.empty(0, np.intp)
 
 
 @dataclass(frozen=True, slots=True)
 class WindowsState:
     """The bins that are still needed, the one that is filling, and what the next rows continue from."""
 
-    bins: Array  # (len(_Sum), REST_BINS): the newest complete ones, then the sums so far of the filling one
+    bins: Array  # (_SUMS, REST_BINS): the newest complete ones, then the sums so far of the filling one
     done: int = 0  # number of the newest row given out
     heard_ns: int = 0  # session time of the newest sample
     period_ns: int = 0  # of the samples summed so far
     cadence: CadenceState = field(default_factory=CadenceState)
     velocity: VelocityState = field(default_factory=VelocityState)
     waiting: tuple[Columns, ...] = ()  # samples of the filling bin that are not summed yet, all of one period
+
+    def heard(self, newest_ns: int, waiting: tuple[Columns, ...]) -> "WindowsState":
+        """The same with samples that wait."""
+        return WindowsState(self.bins, self.done, newest_ns, self.period_ns, self.cadence, self.velocity, waiting)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,16 +80,16 @@ class Windows:
 
     def start(self) -> WindowsState:
         """No rows, no samples."""
-        return WindowsState(bins=np.zeros((len(_Sum), REST_BINS)))
+        return WindowsState(bins=np.zeros((_SUMS, REST_BINS)))
 
     def step(self, state: WindowsState, block: Columns) -> tuple[WindowsState, Array]:
         """The rows that `block` completed."""
         beats, periods = block["beat"], block["period_ns"]
-        if len(block) and not beats.any() and (periods == periods[0]).all():
+        if len(block) and not np.count_nonzero(beats) and not np.count_nonzero(periods != periods[0]):
             return _heard(state, block)
         made = [np.empty(0, dtype=ROWS)]
-        for first, end in runs(np.where(beats == Beat.SAMPLE, periods, -1)):
-            step = _heard if beats[first] == Beat.SAMPLE else _waited
+        for first, end in runs(np.where(beats == _SAMPLE, periods, -1)):
+            step = _heard if beats[first] == _SAMPLE else _waited
             state, rows = step(state, block[first:end])
             made.append(rows)
         return state, joined_rows(made)
@@ -95,7 +100,7 @@ def forget_directions(state: WindowsState) -> WindowsState:
     state = _all_summed(state)
     bins = state.bins.copy()
     bins[_UP] = bins[_RAW] = 0
-    bins[_Sum.UNSETTLED] = bins[_Sum.N]
+    bins[_UNSETTLED] = bins[_N]
     return replace(state, bins=bins, velocity=VelocityState())
 
 
@@ -112,124 +117,150 @@ def _heard(state: WindowsState, samples: Columns) -> tuple[WindowsState, Array]:
     waiting, newest_ns = (*state.waiting, samples), int(t_ns[-1])
     last = max(-(-newest_ns // ROW_NS) - 1, state.done)
     if last == state.done:
-        return replace(state, heard_ns=newest_ns, waiting=waiting), np.empty(0, dtype=ROWS)
-    samples = Columns.joined(waiting)
-    return _summed(replace(state, waiting=()), samples, last)
+        return state.heard(newest_ns, waiting), np.empty(0, dtype=ROWS)
+    return _summed(state, waiting, last)
 
 
 def _waited(state: WindowsState, ticks: Columns) -> tuple[WindowsState, Array]:
     """Nothing came: rows up to the newest tick."""
+    last = int(ticks["t_session_ns"].max()) // ROW_NS
+    if last <= state.done:
+        return state, np.empty(0, dtype=ROWS)
     state = _all_summed(state)
-    last = max(int(ticks["t_session_ns"].max()) // ROW_NS, state.done)
-    fresh = np.zeros((len(_Sum), last - state.done + 1))
+    fresh = np.zeros((_SUMS, last - state.done + 1))
     fresh[:, 0] = state.bins[:, -1]
-    rows = _blank(state, last)
-    if len(rows) and fresh[_Sum.N, 0]:
+    rows = _blank(state.done, last)
+    _place_in_time(rows, state.heard_ns, state.period_ns)
+    if fresh[_N, 0]:
         rows["velocity_dps"][0] = state.velocity.at_newest_dps(state.period_ns)
-    return _completed(state, fresh, rows)
+    return replace(state, bins=_filled(state.bins, fresh, rows), done=last), rows
 
 
 def _all_summed(state: WindowsState) -> WindowsState:
     """The same state with no samples waiting."""
-    if not state.waiting:
-        return state
-    return _summed(replace(state, waiting=()), Columns.joined(state.waiting), state.done)[0]
+    return _summed(state, state.waiting, state.done)[0] if state.waiting else state
 
 
-def _blank(state: WindowsState, last: int) -> Array:
-    """Rows up to number `last` that nothing was heard for."""
-    rows = np.zeros(last - state.done, dtype=ROWS)
-    rows["t_session_ns"] = t_ns = np.arange(state.done + 1, last + 1) * ROW_NS
-    rows["silent_ns"] = t_ns - state.heard_ns
-    rows["rate_hz"] = 1e9 / state.period_ns if state.period_ns else np.nan
-    for name in _UNKNOWN:
-        rows[name] = np.nan
+def _blank(done: int, last: int) -> Array:
+    """The rows after number `done`, up to number `last`: when they are, and nothing else. As bytes: see `copied`."""
+    made = np.empty((last - done, ROWS.itemsize), dtype=np.uint8)
+    made[:] = _BLANK_BYTES
+    rows = made.reshape(-1).view(ROWS)
+    rows["t_session_ns"] = np.arange(done + 1, last + 1) * ROW_NS
     return rows
 
 
-def _summed(state: WindowsState, samples: Columns, last: int) -> tuple[WindowsState, Array]:
+def _place_in_time(rows: Array, newest_ns: "Array | int", period_ns: int) -> None:
+    """Silence of rows since their newest sample, and its rate."""
+    rows["silent_ns"] = rows["t_session_ns"] - newest_ns
+    rows["rate_hz"] = 1e9 / period_ns if period_ns else np.nan
+
+
+def _summed(state: WindowsState, parts: tuple[Columns, ...], last: int) -> tuple[WindowsState, Array]:
     """Samples of one period into their bins; the rows up to number `last`, which they complete."""
-    t_ns, joint, period_ns = samples["t_session_ns"], samples["joint"], int(samples["period_ns"][0])
-    rows = _blank(state, last)
-    ends = np.searchsorted(t_ns, rows["t_session_ns"], side="right")
-    edges = np.concatenate([[0], ends, [len(t_ns)]])
+    samples = _joined(parts)
+    t_ns, period_ns = samples["t_session_ns"], int(samples["period_ns"][0])
+    rows = _blank(state.done, last)
+    ends = t_ns.searchsorted(rows["t_session_ns"], side="right")
+    before = int(ends.searchsorted(0, side="right"))  # rows that had their newest sample earlier
+    if before:
+        _place_in_time(rows[:before], state.heard_ns, state.period_ns)
+    _place_in_time(rows[before:], t_ns[ends[before:] - 1], max(period_ns, 1))
+    begins = _begins(samples["joint"], period_ns != state.period_ns)
+    fresh, cadence = _bins(state, samples, ends, begins)
+    velocity, turns_dps = turning_dps(state.velocity, samples, begins, period_ns, ends - 1)
+    rows["velocity_dps"] = np.where(fresh[_N, :-1] > 0, turns_dps, _NAN)
+    bins = _filled(state.bins, fresh, rows)
+    return WindowsState(bins, last, int(t_ns[-1]), period_ns, cadence, velocity), rows
+
+
+def _joined(parts: tuple[Columns, ...]) -> Columns:
+    """One after the other, what is used of them."""
+    if len(parts) == 1:
+        return parts[0]
+    return Columns({name: np.concatenate([part[name] for part in parts]) for name in _USED})
+
+
+def _begins(joint: Array, first_too: bool) -> Array:
+    """Places of samples that do not go on from the one before."""
+    begins = np.flatnonzero(joint & _RESTART) if np.count_nonzero(joint) else _NONE
+    return np.union1d(begins, [0]) if first_too else begins
+
+
+def _bins(state: WindowsState, samples: Columns, ends: Array, begins: Array) -> tuple[Array, CadenceState]:
+    """(_SUMS, N + 1): the sums of N bins, whose samples go up to `ends` (N,), and of the one that is filling.
+
+    Added in order, beginning with what the filling bin holds: the same bits for any cut.
+    """
+    edges = np.empty(len(ends) + 2, dtype=np.intp)
+    edges[0], edges[1:-1], edges[-1] = 0, ends, len(samples)
     counts = edges[1:] - edges[:-1]
-    where = np.repeat(np.arange(len(counts)), counts)
-    begins = np.flatnonzero(joint & Joint.RESTART) if joint.any() else _NONE
-    if period_ns != state.period_ns:
-        begins = np.union1d(begins, [0])
-    fresh = np.zeros((len(_Sum), len(counts)))
+    where = np.arange(len(counts)).repeat(counts)
+    fresh = np.zeros((_SUMS, len(counts)))
     fresh[:, 0] = state.bins[:, -1]
-    fresh[_Sum.N] += counts
+    fresh[_N] += counts
     a = samples["acc_norm_g"] - 1.0
-    cadence, places, stride = at_cadence(state.cadence, a, period_ns, begins)
-    after = np.concatenate([_FILLING, where])  # what the filling bin holds comes first
-    _add(fresh, _Sum.STRIDE, after[np.concatenate([_FILLING, places + 1])], stride * stride)
-    _add(fresh, _Sum.A, after, a)
-    _add(fresh, _Sum.AA, after, a * a)
-    _add_directions(fresh, after, samples)
-    velocity, rows["velocity_dps"] = turning_dps(state.velocity, samples, begins, period_ns, ends - 1)
-    rows["velocity_dps"][fresh[_Sum.N, :-1] == 0] = np.nan
-    _place_in_time(rows, ends, t_ns, period_ns)
-    state = WindowsState(state.bins, state.done, int(t_ns[-1]), period_ns, cadence, velocity)
-    return _completed(state, fresh, rows)
+    cadence, places, stride = at_cadence(state.cadence, a, int(samples["period_ns"][0]), begins)
+    _add(fresh, _STRIDE, where[places], stride * stride)
+    _add(fresh, _AA, where, a * a)
+    _add(fresh, _A, where, a)
+    _add_directions(fresh, where, samples)
+    return fresh, cadence
 
 
-def _place_in_time(rows: Array, ends: Array, t_ns: Array, period_ns: int) -> None:
-    """Silence and rate of the rows that some of the samples belong to or come before."""
-    if len(rows):
-        first = int(np.searchsorted(ends, 0, side="right"))  # rows before it had their newest sample earlier
-        rows["silent_ns"][first:] = rows["t_session_ns"][first:] - t_ns[ends[first:] - 1]
-        rows["rate_hz"][first:] = 1e9 / max(period_ns, 1)
+def _add(fresh: Array, name: int, where: Array, values: Array) -> None:
+    """Add (N,) to their bins; the first value is written to, since it goes on from what its bin holds."""
+    if len(where):
+        first = int(where[0])
+        values[0] += fresh[name, first]
+        fresh[name, first:] = np.bincount(where, weights=values, minlength=fresh.shape[1])[first:]
 
 
-def _add(fresh: Array, name: _Sum, after: Array, values: Array) -> None:
-    """Add (N,) to the bins (N + 1,); in order, beginning with what the filling bin holds: the same bits for any cut."""
-    weights = np.concatenate([fresh[name, :1], values])
-    fresh[name] = np.bincount(after, weights=weights, minlength=fresh.shape[1])
-
-
-def _add_directions(fresh: Array, after: Array, samples: Columns) -> None:
+def _add_directions(fresh: Array, where: Array, samples: Columns) -> None:
     """Up vectors, what the filter thinks of them, and what the samples were."""
-    settled, up, sigma, joint = (samples[name] for name in ("settled", "up", "sigma_deg", "joint"))
-    if settled.all():
-        _add(fresh, _Sum.SIGMA, after, sigma * sigma)
-        for axis in range(3):
-            _add(fresh, _UPS[axis], after, up[:, axis])
+    settled, gyro, joint = samples["settled"], samples["gyro"], samples["joint"]
+    square, (x, y, z) = samples["sigma_deg"] * samples["sigma_deg"], samples["up"].T
+    if np.count_nonzero(settled) == len(where):
+        _add_up(fresh, _UP_X, where, (x.copy(), y.copy(), z.copy()))
     else:
-        _add(fresh, _Sum.SIGMA, after, np.where(settled, sigma * sigma, 0.0))
-        for axis in range(3):
-            _add(fresh, _UPS[axis], after, np.where(settled, up[:, axis], 0.0))
-            _add(fresh, _RAWS[axis], after, np.where(settled, 0.0, up[:, axis]))
-        _count(fresh, _Sum.UNSETTLED, after[1:], ~settled)
-    if not samples["gyro"].all():
-        _count(fresh, _Sum.ACCEL_ONLY, after[1:], ~samples["gyro"])
-    if joint.any():
-        _count(fresh, _Sum.CLIPPED, after[1:], (joint & Joint.CLIPPED) != 0)
-        _count(fresh, _Sum.FROZEN, after[1:], (joint & Joint.FROZEN) != 0)
+        _add_up(fresh, _UP_X, where, [np.where(settled, each, 0.0) for each in (x, y, z)])
+        _add_up(fresh, _RAW_X, where, [np.where(settled, 0.0, each) for each in (x, y, z)])
+        square[~settled] = 0.0
+        _count(fresh, _UNSETTLED, where, ~settled)
+    _add(fresh, _SIGMA, where, square)
+    if np.count_nonzero(gyro) != len(where):
+        _count(fresh, _ACCEL_ONLY, where, ~gyro)
+    if np.count_nonzero(joint):
+        _count(fresh, _CLIPPED, where, (joint & _IS_CLIPPED) != 0)
+        _count(fresh, _FROZEN, where, (joint & _IS_FROZEN) != 0)
 
 
-def _count(fresh: Array, name: _Sum, where: Array, those: Array) -> None:
+def _add_up(fresh: Array, first: int, where: Array, axes: Iterable[Array]) -> None:
+    for name, values in enumerate(axes, start=first):
+        _add(fresh, name, where, values)
+
+
+def _count(fresh: Array, name: int, where: Array, those: Array) -> None:
     fresh[name] += np.bincount(where[those], minlength=fresh.shape[1])
 
 
-def _completed(state: WindowsState, fresh: Array, rows: Array) -> tuple[WindowsState, Array]:
-    """The rows with what the bins say, and the state after them."""
-    bins = np.concatenate([state.bins[:, :-1], fresh], axis=1)
+def _filled(before: Array, fresh: Array, rows: Array) -> Array:
+    """Fill in the rows what the bins say; the bins that the next ones need."""
+    bins = np.concatenate([before[:, :-1], fresh], axis=1)
     if len(rows):
         _fill(rows, bins[:, :-1])
-    return replace(state, bins=bins[:, -REST_BINS:].copy(), done=state.done + len(rows)), rows
+    return bins[:, -REST_BINS:].copy()
 
 
 def _fill(rows: Array, bins: Array) -> None:
     """Everything that sums over windows say; `bins` end with the last row's own."""
-    one = _of_five(bins)
-    two = one[_ACC, ANGLE_BINS:] + one[_ACC, :-ANGLE_BINS]
-    newest = slice(len(one.T) - len(rows), None)
+    one, count = _of_five(bins), len(rows)
+    newest = one[:, -count:]
+    least = _LEAST_SHARE * rows["rate_hz"] * ANGLE_BINS * ROW_NS * 1e-9
     with np.errstate(divide="ignore", invalid="ignore"):
-        _fill_angle(rows, one[:, newest])
-        _fill_spread(rows, one[_ACC, newest], two)
-        _fill_rest(rows, one, bins[_Sum.N])
+        _fill_angle(rows, newest, least)
+        _fill_spread(rows, newest[_ACC], one[_ACC, ANGLE_BINS:] + one[_ACC, :-ANGLE_BINS], least)
+        _fill_rest(rows, one, bins[_N])
 
 
 def _of_five(bins: Array) -> Array:
@@ -239,49 +270,47 @@ def _of_five(bins: Array) -> Array:
     return np.asarray(four[:, 1:] + bins[:, :-4])
 
 
-def _fill_angle(rows: Array, sums: Array) -> None:
-    n_up = sums[_Sum.N] - sums[_Sum.UNSETTLED]
-    enough = n_up >= _least(rows, ANGLE_BINS, 1)
-    rows["up"] = np.where(enough, sums[_UP] / n_up, np.nan).T
-    rows["sigma_deg"] = np.where(enough, np.sqrt(sums[_Sum.SIGMA] / n_up), np.nan)
-    rows["settled"] = enough & (sums[_Sum.UNSETTLED] == 0)
-    rows["clipped"], rows["frozen"] = sums[_Sum.CLIPPED] > 0, sums[_Sum.FROZEN] > 0
-    rows["gyro"] = sums[_Sum.ACCEL_ONLY] == 0
+def _fill_angle(rows: Array, sums: Array, least: Array) -> None:
+    n_up = sums[_N] - sums[_UNSETTLED]
+    enough = n_up >= np.maximum(least, 1.0)
+    means = np.where(enough, sums[_MEANS] / n_up, _NAN)
+    rows["up"], rows["sigma_deg"] = means[:3].T, np.sqrt(means[3])
+    unsettled, clipped, frozen, accel_only = sums[_FLAGS] > 0
+    rows["settled"], rows["gyro"] = enough & ~unsettled, ~accel_only
+    rows["clipped"], rows["frozen"] = clipped, frozen
 
 
-def _fill_spread(rows: Array, one: Array, two: Array) -> None:
+def _fill_spread(rows: Array, one: Array, two: Array, least: Array) -> None:
     """Spread of |a|, as a part of its mean: what a sensor reads for 1 g cancels out."""
     count = len(rows)
-    variance, square_g = _variance(two)
-    rows["acc_sd_g"] = np.where(
-        two[_Sum.N, -count:] >= _least(rows, SPREAD_BINS, 2), np.sqrt(variance[-count:]), np.nan
-    )
-    newest, _ = _variance(one)
-    rows["newest_sd_g"] = np.where(one[_Sum.N] >= _least(rows, ANGLE_BINS, 2), np.sqrt(newest), np.nan)
-    stride = (two[_Sum.STRIDE] / two[_Sum.N] / square_g)[-count:]
-    rows["stride_sd_g"] = np.sqrt(stride)
     # The samples that the part at cadence is about are a little older.
-    before = variance[-count - LATE_BINS : len(variance) - LATE_BINS]
+    variance, square_g = _variance(np.concatenate([one, two[:, -count - LATE_BINS :]], axis=1))
+    before, now = variance[count : 2 * count], variance[-count:]
+    stride, n = two[_STRIDE, -count:], two[_N, -count:]
+    rows["newest_sd_g"] = np.where(one[_N] >= np.maximum(least, 2.0), np.sqrt(variance[:count]), _NAN)
+    rows["acc_sd_g"] = np.where(n >= np.maximum(2 * least, 2.0), np.sqrt(now), _NAN)
+    stride = stride / n / square_g[-count:]
+    rows["stride_sd_g"] = np.sqrt(stride)
     rows["stride_share"] = np.where(before > 0, stride / before, 0.0)
 
 
 def _fill_rest(rows: Array, one: Array, n: Array) -> None:
     """The mean of the up vector over 4 s, whether the filter has settled or not."""
-    five = one[_UP] + one[_RAW], one[_Sum.N]
-    ups, counts = ((ten := each[..., 5:] + each[..., :-5])[..., 10:] + ten[..., :-10] for each in five)
-    held = np.concatenate([[0], np.cumsum(n > 0)])
-    enough = held[REST_BINS:] - held[:-REST_BINS] >= _REST_LEAST_BINS
-    rows["rest_up"] = np.where(enough, ups / counts, np.nan).T
-
-
-def _least(rows: Array, bins: int, samples: int) -> Array:
-    """So many samples are enough for a window of so many bins; NaN before the first sample."""
-    return np.asarray(np.maximum(_LEAST_SHARE * rows["rate_hz"] * bins * ROW_NS * 1e-9, samples))
+    five = one[_N_AND_UP].copy()
+    five[1:] += one[_RAW]
+    ten = five[:, 5:] + five[:, :-5]
+    total = ten[:, 10:] + ten[:, :-10]
+    rest = total[1:] / total[0]
+    if np.count_nonzero(n) != len(n):
+        held = np.concatenate([[0], np.cumsum(n > 0)])
+        rest[:, held[REST_BINS:] - held[:-REST_BINS] < _REST_LEAST_BINS] = np.nan
+    rows["rest_up"] = rest.T
 
 
 def _variance(sums: Array) -> tuple[Array, Array]:
     """Of |a|, in the square of what the sensor reads for 1 g, and that square in g²."""
-    mean = sums[_Sum.A] / sums[_Sum.N]
+    n = sums[_N]
+    mean = sums[_A] / n
     norm_g = np.minimum(np.maximum(1.0 + mean, _NORM_G[0]), _NORM_G[1])
     square_g = norm_g * norm_g
-    return np.maximum(sums[_Sum.AA] / sums[_Sum.N] - mean * mean, 0.0) / square_g, square_g
+    return np.maximum(sums[_AA] / n - mean * mean, 0.0) / square_g, square_g
