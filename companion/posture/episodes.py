@@ -121,7 +121,7 @@ class Episodes:
     def _kinds(self, rows: Array, still: Array) -> Array:
         angle, unsure = rows["deviation_deg"], rows["uncertainty_deg"]
         judged = still & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
-        judged &= rows["suspicion"] != _HELD_BACK
+        judged &= (rows["suspicion"] != _HELD_BACK) & ~rows["implausible"]
         kinds = _UNJUDGED[rows["context"]]
         kinds[judged] = _BELOW
         kinds[judged & (angle > self.release_deg)] = _HELD

@@ -164,6 +164,7 @@ ROWS = np.dtype(
         ("gyro", "?"),
         ("clipped", "?"),
         ("frozen", "?"),
+        ("implausible", "?"),  # the mean of |a| over the last second is none that gravity gives
         ("context", "u1"),
         ("state", "u1"),
         ("sagittal_deg", "<f8"),

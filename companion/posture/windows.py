@@ -57,6 +57,10 @@ _SAMPLE, _RESTART, _IS_CLIPPED, _IS_FROZEN = int(Beat.SAMPLE), int(Joint.RESTART
 _NAN, _NONE = np.array(np.nan), np.empty(0, np.intp)
 
 
+_LIKE_GRAVITY_G = (0.5, 1.6)
+"""Between these lies the mean of |a| over a second on a body, also where a sensor reads 1.3 g for 1 g, as some do."""
+
+
 @dataclass(frozen=True, slots=True)
 class WindowsState:
     """The bins that are still needed, the one that is filling, and what the next rows continue from."""
@@ -289,6 +293,8 @@ def _fill_spread(rows: Array, one: Array, two: Array, least: Array) -> None:
     stride, n = two[_STRIDE, -count:], two[_N, -count:]
     rows["newest_sd_g"] = np.where(one[_N] >= np.maximum(least, 2.0), np.sqrt(variance[:count]), _NAN)
     rows["acc_sd_g"] = np.where(n >= np.maximum(2 * least, 2.0), np.sqrt(now), _NAN)
+    mean = one[_A] / one[_N]
+    rows["implausible"] = (mean < _LIKE_GRAVITY_G[0] - 1.0) | (mean > _LIKE_GRAVITY_G[1] - 1.0)
     stride = stride / n / square_g[-count:]
     rows["stride_sd_g"] = np.sqrt(stride)
     rows["stride_share"] = np.where(before > 0, stride / before, 0.0)
