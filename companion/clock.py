@@ -26,9 +26,10 @@ _SPOILT_S = 1.0  # within less than the filter needs to settle, it starts anew w
 _GROWING_SHARE = 0.25
 _ALIKE_SHARE = 0.95
 _OWN_STAMPS_SHARE = 0.9  # arrivals of packets are too coarse
-_CHECK_S, _CHECK_SAMPLES = 2.0, 64
-_OFF_SHARE = 0.025
-"""Two stretches of at least 2 s and 64 samples in which counter and clock differ by more, and alike: another rate."""
+_CHECK_S, _CHECK_SAMPLES, _CHECK_PACKETS = 2.0, 64, 12
+_OFF_SHARE, _OFF_SHARE_OF_PACKETS = 0.025, 0.25
+"""Two stretches of at least 2 s and 64 samples in which counter and clock differ by more, and alike: another rate.
+Stamps of whole packets are coarse; what is less far off, the timeline finds in its time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +90,8 @@ class Clock:
     fell_back: bool = False
     spoilt: bool = False  # whether the newest step of time was no step of time
     checks: bool = False  # whether clock and counter can tell another rate
+    off_share: float = _OFF_SHARE  # from which difference on
+    packet: int = 1  # samples that share a stamp
     checked: tuple[int, int, int] = (0, -1, 0)  # time, counter and falls where the rate was looked at last; -1: not yet
     falls: int = 0  # so often has the clock fallen back
     ratio: float = 1.0  # of clock to counter in the stretch before
@@ -115,7 +118,9 @@ class Clock:
             counts,
             counter=int(first["index"][0]) - 1 if counts else -1,
             segment=int(first["segment"][0]),
-            checks=counts and _own_stamps(known[name], period_ns),
+            checks=counts,
+            off_share=_OFF_SHARE if _own_stamps(known[name], period_ns) else _OFF_SHARE_OF_PACKETS,
+            packet=-(-len(known) // len(np.unique(known[name]))),
         )
 
     def take(self, samples: Array, first_number: int) -> Taken:
@@ -168,7 +173,7 @@ class Clock:
         if not self.checks:
             return periods_ns, changed
         least_s = _CHECK_S if self.name == "t_device_ns" else 2 * _CHECK_S  # arrivals stray by tens of milliseconds
-        every = max(round(least_s * 1e9 / self.usual_ns), _CHECK_SAMPLES)
+        every = max(round(least_s * 1e9 / self.usual_ns), _CHECK_SAMPLES, _CHECK_PACKETS * self.packet)
         falls = self.falls + np.cumsum(fell_back)
         for place in np.flatnonzero(numbers % every == 0).tolist():
             t_ns, counter = int(times_ns[place]), int(index[place])
@@ -177,8 +182,8 @@ class Clock:
                 self.ratio = 1.0
                 continue
             ratio = (t_ns - before_ns) / ((counter - before) * self.period_ns)
-            agrees, self.ratio = abs(ratio / self.ratio - 1) < _OFF_SHARE, ratio
-            if agrees and abs(ratio - 1) > _OFF_SHARE:
+            agrees, self.ratio = abs(ratio / self.ratio - 1) < self.off_share, ratio
+            if agrees and abs(ratio - 1) > self.off_share:
                 self.period_ns, self.ratio = period_of(1e9 / (self.period_ns * ratio)), 1.0
                 periods_ns[place:], changed[place] = self.period_ns, True
         self.falls = int(falls[-1])
