@@ -15,7 +15,7 @@ import numpy.typing as npt
 from companion.output import dictionary
 from companion.output.instants import local_text, utc_text
 from companion.posture.events import AlertRaised, Event, SlouchEnded, SlouchStarted
-from companion.posture.rows import CONTEXTS, ROWS_PER_S, STATES
+from companion.posture.rows import CONTEXTS, ROWS_PER_S, STATES, RowFlag
 from companion.text import LONGEST_SENTENCE, printable
 from firmware_protocol.frames import Opened
 
@@ -113,6 +113,7 @@ def _minute_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
             "sagittal_mean_deg": _mean(rows["sagittal_deg"][start:end]),
             "lateral_mean_deg": _mean(rows["lateral_deg"][start:end]),
             "alerts": alerts[minute],
+            "suspect_s": float(np.count_nonzero(rows["flags"][start:end] & RowFlag.SUSPECT)) / ROWS_PER_S,
         }
 
 

@@ -53,6 +53,8 @@ def _percentiles(prefix: str, reference: str) -> tuple[Column, ...]:
     )
 
 
+_SUSPECT = Column("suspect_s", "s", "Time in which the sensor may have slipped, whatever the context.")
+
 SESSION_COLUMNS = (
     _SESSION_ID,
     Column(
@@ -90,6 +92,7 @@ SESSION_COLUMNS = (
     Column("calibration_id", "", "The calibration in force at the end."),
     Column("software_version", "", "Version of the program that made the recording."),
     Column("drift_sigma_ppm", "ppm", "One standard error of drift_ppm."),
+    _SUSPECT,
 )
 
 MINUTE_COLUMNS = (
@@ -106,6 +109,7 @@ MINUTE_COLUMNS = (
     ),
     Column("lateral_mean_deg", "deg", "Mean lateral angle from the baseline where it is known; right positive."),
     Column("alerts", "", "Alerts that were raised in the minute."),
+    _SUSPECT,
 )
 
 EPISODE_COLUMNS = (

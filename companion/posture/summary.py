@@ -59,6 +59,7 @@ SESSION_COLUMNS = (
     "calibration_id",
     "software_version",
     "drift_sigma_ppm",
+    "suspect_s",
 )
 
 
@@ -88,6 +89,7 @@ class Tally:
     count: int = 0
     contexts: Array = field(default_factory=lambda: np.zeros(len(Context), dtype=np.int64))
     states: Array = field(default_factory=lambda: np.zeros(len(State), dtype=np.int64))
+    suspect: int = 0
     relative: Array = field(default_factory=exposure.histogram)
     absolute: Array = field(default_factory=exposure.histogram)
     episodes: int = 0
@@ -113,6 +115,7 @@ class Tally:
         self.count += len(rows)
         self.contexts += np.bincount(rows["context"], minlength=len(Context))
         self.states += np.bincount(rows["state"], minlength=len(State))
+        self.suspect += int(np.count_nonzero(rows["suspicion"]))
         worn = exposure.worn(rows)
         if worn.any():
             exposure.put(self.relative, rows["sagittal_deg"][worn])
@@ -144,6 +147,7 @@ class Tally:
         absent_s = found["no_data_s"] + found["not_worn_s"]
         found["coverage_pct"] = 100 * (1 - absent_s / found["duration_s"]) if self.count else None
         found |= {"episodes": self.episodes, "alerts": self.alerts}
+        found["suspect_s"] = self.suspect * ROW_NS / 1e9
         found["longest_forward_s"] = self.longest_forward_ns / 1e9
         found["median_recovery_s"] = median(self.recoveries_ns) / 1e9 if self.recoveries_ns else None
         for kind, histogram in (("rel", self.relative), ("abs", self.absolute)):

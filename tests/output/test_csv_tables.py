@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from companion.output import dictionary
 from companion.output.csv_tables import SampleTable, SessionTables, cell, defused, rows_of
 from companion.posture import events as happened
-from companion.posture.rows import CONTEXTS, POSTURE, STATES
+from companion.posture.rows import CONTEXTS, POSTURE, STATES, RowFlag
 from companion.posture.summary import SESSION_COLUMNS
 from firmware_protocol.frames import Opened
 from firmware_protocol.samples import make_samples
@@ -53,7 +53,9 @@ def session(header: Opened, make_rows: MakeRows) -> SessionTables:
         happened.SlouchStarted(t_session_ns=66 * S, episode=2, angle_deg=14.0),
     )
     summary = {"session_id": header.session_id, "device": "=clip()", "duration_s": 66.0, "episodes": 2}
-    return SessionTables(header=header, summary=summary, posture=np.concatenate(rows), events=events)
+    posture = np.concatenate(rows)
+    posture["flags"][-3:] |= RowFlag.SUSPECT
+    return SessionTables(header=header, summary=summary, posture=posture, events=events)
 
 
 def test_sessions(session: SessionTables) -> None:
@@ -70,9 +72,9 @@ def test_sessions(session: SessionTables) -> None:
 def test_minutes(session: SessionTables) -> None:
     assert [",".join(row.values()) for row in table("minutes", session)] == [
         "2026-03-29T005900Z-4f2a,2026-03-29T00:59:00.000Z,2026-03-29T01:59:00.000+01:00,0.0,60.0,"
-        "60.0,56.0,4.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,2.8,-0.4,1",
+        "60.0,56.0,4.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,2.8,-0.4,1,0.0",
         "2026-03-29T005900Z-4f2a,2026-03-29T01:00:00.000Z,2026-03-29T03:00:00.000+02:00,60.0,6.0,"
-        "4.0,0.0,4.0,0.0,0.0,0.0,0.0,0.0,0.0,2.0,0.0,14.0,-0.4,1",
+        "4.0,0.0,4.0,0.0,0.0,0.0,0.0,0.0,0.0,2.0,0.0,14.0,-0.4,1,0.6",
     ]
 
 
