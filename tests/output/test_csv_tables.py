@@ -54,7 +54,7 @@ def session(header: Opened, make_rows: MakeRows) -> SessionTables:
     )
     summary = {"session_id": header.session_id, "device": "=clip()", "duration_s": 66.0, "episodes": 2}
     posture = np.concatenate(rows)
-    posture["flags"][-3:] |= RowFlag.SUSPECT
+    posture["flags"][-3:] |= np.uint32(RowFlag.SUSPECT)
     return SessionTables(header=header, summary=summary, posture=posture, events=events)
 
 
