@@ -34,6 +34,11 @@ _LEAP_RADPS2 = 25_000 * np.pi / 180
 """A rate of turn changes by no more than this at once and this in a second: thrice what the wildest trial of BROAD,
 hand-held and struck, has between samples. A single false rate leaves the filter degrees off, and its bias too."""
 
+_LEAP_MPS2 = 5 * STANDARD_GRAVITY_MPS2
+_LEAP_MPS3 = 150 * STANDARD_GRAVITY_MPS2
+"""The same of the acceleration: half as much again as the wildest trial of BROAD, thrown to and fro by hand, has
+between samples. What leaps further is a blow to the case, which says nothing about where up is."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
@@ -81,8 +86,13 @@ def _spread(judged: Judged, sample: Array) -> Judged:
 def _ordinary(known: Known, block: Columns) -> bool:
     """Whether a glance is enough: six numbers everywhere, all far inside the limits, none far from the one before."""
     acc, gyr = block["acc_mps2"], block["gyr_radps"]
-    last = known.last["gyr_radps"]
-    if not _within(acc, MOST_ACC_MPS2) or not _within(gyr, MOST_GYR_RADPS) or not np.isfinite(last).all():
+    last, last_acc = known.last["gyr_radps"], known.last["acc_mps2"]
+    if not _within(gyr, MOST_GYR_RADPS) or not np.isfinite(last).all():
+        return False
+    least, most = acc.min(), acc.max()
+    if len(last_acc):
+        least, most = min(least, last_acc.min()), max(most, last_acc.max())
+    if not (most - least < _LEAP_MPS2 / 2 and max(most, -least) < MOST_ACC_MPS2 / 2):  # also where one is not finite
         return False
     if len(last) and not _within(gyr[:1] - last, _LEAP_RADPS):
         return False
@@ -167,23 +177,28 @@ def _of_one_kind(known: Known, block: Columns, passes: Array) -> Array:
 
 
 def _without_leaps(known: Known, block: Columns, passes: Array) -> Array:
-    """Take out samples whose rate of turn leaps away from the one that passed before."""
+    """Take out samples whose rate of turn, or acceleration, leaps away from the one that passed before."""
     chosen = np.flatnonzero(passes)
-    t_ns = np.concatenate([known.last["t_session_ns"], block["t_session_ns"][chosen]])
-    gyr = np.concatenate([known.last["gyr_radps"], block["gyr_radps"][chosen]])
+    t_ns, acc, gyr = (
+        np.concatenate([known.last[name], block[name][chosen]]) for name in ("t_session_ns", "acc_mps2", "gyr_radps")
+    )
     kept, new = passes.copy(), len(gyr) - len(chosen)
-    candidates = np.flatnonzero(_square(np.diff(gyr, axis=0)) > _LEAP_RADPS**2)
+    with np.errstate(invalid="ignore"):  # without a gyroscope
+        far = _square(np.diff(gyr, axis=0)) > _LEAP_RADPS**2
+    candidates = np.flatnonzero(far | (_square(np.diff(acc, axis=0)) > _LEAP_MPS2**2))
     done = 0
     for last in candidates.tolist():  # rare: one blow to the sensor
         if last < done:
             continue
         done = last + 1
-        while done < len(gyr) and _leaps(gyr[last : last + 1], gyr[done : done + 1], int(t_ns[done] - t_ns[last])):
+        while done < len(gyr) and _leaps(acc[[last, done]], gyr[[last, done]], int(t_ns[done] - t_ns[last])):
             kept[chosen[done - new]] = False
             done += 1
     return kept
 
 
-def _leaps(before_radps: Array, after_radps: Array, passed_ns: int) -> bool:
-    most_radps = _LEAP_RADPS + _LEAP_RADPS2 * 1e-9 * passed_ns
-    return bool(_square(after_radps - before_radps)[0] > most_radps**2)
+def _leaps(acc: Array, gyr: Array, passed_ns: int) -> bool:
+    """Whether the second of two samples, (2, 3) each, is too far from the first for the time between them."""
+    passed_s = 1e-9 * passed_ns
+    turned, pushed = (float(_square(np.diff(vectors, axis=0))[0]) for vectors in (gyr, acc))
+    return turned > (_LEAP_RADPS + _LEAP_RADPS2 * passed_s) ** 2 or pushed > (_LEAP_MPS2 + _LEAP_MPS3 * passed_s) ** 2

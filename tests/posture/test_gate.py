@@ -93,7 +93,9 @@ ONE_SAMPLE = {
     "one whose square overflows": (spoilt(acc=-1e300), WITHOUT),
     "16 g": (spoilt(acc=16 * G_MPS2), WITHOUT),
     "just over 15.9 g": (spoilt(acc=ACROSS + 1e-6), WITHOUT),
-    "just under 15.9 g": (spoilt(acc=ACROSS - 1e-6), WHOLE),
+    "just under 15.9 g, but from nowhere": (spoilt(acc=ACROSS - 1e-6), WITHOUT),
+    "a blow of 7.9 g in 20 ms": (spoilt(acc=7.9 * G_MPS2), WHOLE),
+    "a blow of more than 8 g": (spoilt(acc=8.2 * G_MPS2), WITHOUT),
     "one axis without a rate": (spoilt(gyr=np.nan), WITHOUT),
     "an infinite rate": (spoilt(gyr=np.inf), WITHOUT),
     "a rate whose square overflows": (spoilt(gyr=1e300), WITHOUT),
@@ -107,6 +109,13 @@ ONE_SAMPLE = {
 @pytest.mark.parametrize(("block", "expected"), ONE_SAMPLE.values(), ids=ONE_SAMPLE)
 def test_one_sample_that_cannot_be_true_becomes_a_hole(block, expected):
     assert told(joined(block)) == expected
+
+
+@pytest.mark.parametrize(("across", "passes"), [(ACROSS - 1e-6, True), (ACROSS + 1e-6, False)])
+def test_an_acceleration_of_less_than_15_9_g_may_last(across, passes):
+    block = moving()
+    block["acc_mps2"][:] = across, 0.0, G_MPS2
+    assert (told(joined(block)) == WHOLE) == passes
 
 
 @pytest.mark.parametrize(("factor", "passes"), [(0.9999, True), (1.0001, False)])
