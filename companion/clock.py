@@ -89,7 +89,6 @@ class Clock:
     segments: int = 0  # so many have begun after the first
     fell_back: bool = False
     spoilt: bool = False  # whether the newest step of time was no step of time
-    checks: bool = False  # whether clock and counter can tell another rate
     off_share: float = _OFF_SHARE  # from which difference on
     packet: int = 1  # samples that share a stamp
     checked: tuple[int, int, int] = (0, -1, 0)  # time, counter and falls where the rate was looked at last; -1: not yet
@@ -118,7 +117,6 @@ class Clock:
             counts,
             counter=int(first["index"][0]) - 1 if counts else -1,
             segment=int(first["segment"][0]),
-            checks=counts,
             off_share=_OFF_SHARE if _own_stamps(known[name], period_ns) else _OFF_SHARE_OF_PACKETS,
             packet=-(-len(known) // len(np.unique(known[name]))),
         )
@@ -170,7 +168,7 @@ class Clock:
     def _periods(self, times_ns: Array, index: Array, numbers: Array, fell_back: Array) -> tuple[Array, Array]:
         """The period at each sample (N,), and where another begins, as clock and counter say together."""
         periods_ns, changed = np.full(len(numbers), self.period_ns), np.zeros(len(numbers), dtype=np.bool_)
-        if not self.checks:
+        if not self.counts:
             return periods_ns, changed
         least_s = _CHECK_S if self.name == "t_device_ns" else 2 * _CHECK_S  # arrivals stray by tens of milliseconds
         every = max(round(least_s * 1e9 / self.usual_ns), _CHECK_SAMPLES, _CHECK_PACKETS * self.packet)

@@ -17,6 +17,7 @@ import numpy as np
 
 from companion.arrivals import Quality, arrivals_of, end_of, period_of, with_guesses_flagged
 from companion.errors import RecordingError, SettingsError
+from companion.posture.calibration import Calibration
 from companion.posture.events import (
     BatteryLow,
     CalibrationTaken,
@@ -26,7 +27,6 @@ from companion.posture.events import (
     SettingTaken,
     Snoozed,
 )
-from companion.posture.mounting import Calibration
 from companion.posture.pipeline import Parameters
 from companion.posture.stage import Array
 from companion.posture.summary import SESSION_COLUMNS

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from companion.posture.alerts import snoozed
+from companion.posture.calibration import Calibration
 from companion.posture.events import Event
-from companion.posture.mounting import Calibration
 from companion.posture.pipeline import Parameters, Pipeline
 from companion.posture.rows import POSTURE, ROW_NS, RowFlag
 from companion.posture.slouch import kind_of, scale_of

@@ -10,7 +10,10 @@ import typer
 
 from companion.commands.words import seconds
 
-STORIES = "demo, upright, slouch, slouch-29s, slouch-31s, slouch-10min, fidget, desk-hour, walk-and-sit"
+STORIES = (
+    "demo, upright, slouch, slouch-29s, slouch-31s, slouch-10min, slouch-50min, fidget, desk-hour, walk-and-sit, "
+    "lie-down"
+)
 
 Alias = Annotated[str | None, typer.Argument(metavar="ALIAS", help="The sensor; without it, the first one paired.")]
 Simulated = Annotated[

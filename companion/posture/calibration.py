@@ -6,6 +6,7 @@ A value that is stored, recorded and replayed. Knows: directions and angles. Mus
 
 import hashlib
 import json
+import math
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -20,6 +21,7 @@ Kind: TypeAlias = Literal["sitting", "standing"]
 KINDS: tuple[Kind, ...] = ("sitting", "standing")
 
 _PARALLEL_DEG = 5.0
+_SQUARE = 1e-6  # stored directions are at right angles but for rounding
 _LATER: tuple[str, ...] = ("difference_deg", "axis_sigma_deg")
 """Fields that came after the first recordings: left out of the identity where they say nothing."""
 
@@ -132,6 +134,13 @@ def _checked(made: Calibration) -> Calibration:
     """The same with figures that are numbers; raises ValueError where something in it has no meaning."""
     if made.kind not in KINDS:
         raise ValueError(f"not a calibration: there is no kind {made.kind!r}")
+    if abs(float(np.dot(made.up, made.forward))) > _SQUARE:
+        raise ValueError("not a calibration: up and forward are not at right angles")
+    if not isinstance(made.profile, str):
+        raise ValueError("not a calibration: the profile has no name")
+    figures = (made.uncertainty_deg, made.spread_deg, made.axis_sigma_deg, made.difference_deg, made.wobble_deg)
+    if not all(0 <= float(figure) < math.inf for figure in figures if figure is not None):
+        raise ValueError("not a calibration: a figure of its quality is no number of degrees")
     return replace(
         made,
         uncertainty_deg=float(made.uncertainty_deg),

@@ -17,10 +17,8 @@ from companion.posture.truth import LONGEST_FILL_NS, Known, judge
 class GateState:
     """What the next sample is compared with."""
 
-    last: Columns  # the newest sample that passed (MOTION, at most one)
-    broken: bool  # whether the next one may not be joined to it
-    newest: Array  # (1, 6) the newest sample, whether it passed or not; NaN: none
-    same_ns: tuple[int, int]  # for how long it, and its acceleration alone, have been the same
+    known: Known
+    broken: bool  # whether the next one may not be joined to the newest that passed
     froze: bool  # whether a sample was left out for it since the last that passed
 
 
@@ -30,20 +28,19 @@ class Gate:
 
     def start(self) -> GateState:
         """Nothing has passed yet."""
-        return GateState(
-            Columns.zeros(0, MOTION), broken=False, newest=np.full((1, 6), np.nan), same_ns=(0, 0), froze=False
-        )
+        known = Known(Columns.zeros(0, MOTION), newest=np.full((1, 6), np.nan), same_ns=(0, 0))
+        return GateState(known, broken=False, froze=False)
 
     def step(self, state: GateState, block: Columns) -> tuple[GateState, Columns]:
         """Take out what cannot be true, fill short holes, mark restarts; ticks pass."""
         if len(block) == 0:
             return state, block
         sample = block["beat"] == Beat.SAMPLE
-        judged = judge(Known(state.last, state.newest, state.same_ns), block, sample)
+        judged = judge(state.known, block, sample)
         passes, frozen, rested = judged.passes, judged.frozen, judged.rested
         if passes.all() and not frozen.any() and _whole(state, block):
             last = block[np.array([len(block) - 1])]
-            return GateState(last, False, judged.newest, judged.same_ns, False), block
+            return GateState(Known(last, judged.newest, judged.same_ns), broken=False, froze=False), block
         anew = sample & ((block["joint"] & Joint.RESTART) != 0)
         breaks = np.cumsum(anew | rested) + int(state.broken)
         chosen = np.flatnonzero(passes)
@@ -59,16 +56,16 @@ class Gate:
         after = chosen[-1] if len(chosen) else -1
         broken = bool(breaks[-1] > (breaks[after] if after >= 0 else 0))
         froze = bool(frozen[after + 1 :].any() or (state.froze and after < 0))
-        last = block[chosen[-1:]] if len(chosen) else state.last
-        return GateState(last, broken, judged.newest, judged.same_ns, froze), made
+        last = block[chosen[-1:]] if len(chosen) else state.known.last
+        return GateState(Known(last, judged.newest, judged.same_ns), broken, froze), made
 
 
 def _whole(state: GateState, block: Columns) -> bool:
     """Whether nothing is missing, before the block or in it: nearly always."""
-    if len(state.last) == 0 or state.broken or state.froze or (block["joint"] & Joint.RESTART).any():
+    if len(state.known.last) == 0 or state.broken or state.froze or (block["joint"] & Joint.RESTART).any():
         return False
     t_ns, period_ns = block["t_session_ns"], block["period_ns"]
-    steps_ns = t_ns - np.concatenate([state.last["t_session_ns"], t_ns[:-1]])
+    steps_ns = t_ns - np.concatenate([state.known.last["t_session_ns"], t_ns[:-1]])
     return bool((2 * steps_ns < np.minimum(3 * period_ns, 2 * (LONGEST_FILL_NS + period_ns) + 1)).all())
 
 
@@ -76,7 +73,7 @@ def _marks(state: GateState, frozen: Array, chosen: Array, restart: Array, broke
     """How each sample that passed joins the one before it."""
     marks = np.where(restart, np.uint8(Joint.RESTART), np.uint8(0))
     timed = restart & ~broke
-    if len(state.last) == 0:
+    if len(state.known.last) == 0:
         timed[:1] = False
     marks |= np.where(timed, np.uint8(Joint.TIMED), np.uint8(0))
     if state.froze or frozen.any():
@@ -90,7 +87,7 @@ def _marks(state: GateState, frozen: Array, chosen: Array, restart: Array, broke
 def _silences(state: GateState, block: Columns, sample: Array, passes: Array) -> Array:
     """Refused samples after which no hole can be filled any more: they still tell that time went on."""
     t_ns = block["t_session_ns"]
-    before_ns = int(state.last["t_session_ns"][0]) if len(state.last) else -LONGEST_FILL_NS
+    before_ns = int(state.known.last["t_session_ns"][0]) if len(state.known.last) else -LONGEST_FILL_NS
     passed_ns = np.maximum.accumulate(np.where(passes, t_ns, before_ns))
     return np.asarray(sample & ~passes & (t_ns - passed_ns > LONGEST_FILL_NS + block["period_ns"]))
 
@@ -107,9 +104,9 @@ def _hushed(block: Columns, silent: Array) -> Columns:
 def _holes(state: GateState, block: Columns, chosen: Array, broke: Array) -> tuple[Array, Array]:
     """For each sample that passed: must filters restart there, and how many samples are missing before it."""
     t_ns, period_ns = block["t_session_ns"][chosen], np.maximum(block["period_ns"][chosen], 1)
-    hole_ns = np.diff(t_ns, prepend=state.last["t_session_ns"] if len(state.last) else t_ns[:1])
+    hole_ns = np.diff(t_ns, prepend=state.known.last["t_session_ns"] if len(state.known.last) else t_ns[:1])
     restart = broke | (hole_ns > LONGEST_FILL_NS + period_ns)
-    if len(state.last) == 0:
+    if len(state.known.last) == 0:
         restart[:1] = True  # a session's first sample
     missing = np.where(restart, 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
     return restart, missing
@@ -138,8 +135,8 @@ def _draw_lines(made: Columns, state: GateState, good: Columns, missing: Array, 
     which = np.repeat(holes, counts)
     step = np.arange(len(which)) - np.repeat(np.cumsum(counts) - counts, counts)  # 0, 1, ... within each hole
     place = places[which] - counts.repeat(counts) + step
-    before = Columns.joined([state.last, good])
-    a, b = before[which - 1 + len(state.last)], good[which]
+    before = Columns.joined([state.known.last, good])
+    a, b = before[which - 1 + len(state.known.last)], good[which]
     part = (step + 1) / (missing[which] + 1)
     span_ns = b["t_session_ns"] - a["t_session_ns"]
     made["t_session_ns"][place] = a["t_session_ns"] + span_ns * (step + 1) // (missing[which] + 1)

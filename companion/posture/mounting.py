@@ -9,10 +9,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from companion.posture.calibration import Calibration, Triple
+from companion.posture.calibration import Calibration
 from companion.posture.stage import Array, Columns
-
-__all__ = ["Calibration", "Mounting", "Triple"]
 
 
 @dataclass(frozen=True, slots=True)

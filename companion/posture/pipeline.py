@@ -7,10 +7,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from companion.posture.alerts import Alerts, AlertsState
+from companion.posture.calibration import Calibration
 from companion.posture.context import ContextStage, ContextState, forget_baseline
 from companion.posture.episodes import Episodes, EpisodesState
 from companion.posture.gate import Gate
-from companion.posture.mounting import Calibration, Mounting
+from companion.posture.mounting import Mounting
 from companion.posture.slip import LIMIT_DEG as SLIP_LIMIT_DEG
 from companion.posture.slip import SlipStage, SlipState
 from companion.posture.slouch import SITTING_RANGE_DEG, SlouchStage

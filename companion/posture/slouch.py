@@ -42,7 +42,7 @@ _LEAST_SIGMAS = 3.0
 """Uncertainty over a third of the limit makes time unjudged: a limit below three of it would judge nothing."""
 
 _STILL_SIGMA_DEG = 1.0
-"""Of the filter on a still wearer, with a margin (50 Hz: 0.7°)."""
+"""Of the filter on a still wearer, with a margin (25 Hz and more: 0.33°, 0.6° while the bias is not known)."""
 
 _MOST_SHARE = 0.75
 """However small the range, the usual slouch itself lies over the limit."""

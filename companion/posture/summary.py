@@ -63,13 +63,6 @@ SESSION_COLUMNS = (
 )
 
 
-def durations(rows: Array) -> dict[str, float]:
-    """Seconds of each context and state among `rows` (POSTURE), counted in whole rows."""
-    contexts = np.bincount(rows["context"], minlength=len(Context))
-    states = np.bincount(rows["state"], minlength=len(State))
-    return _durations(len(rows), contexts, states)
-
-
 def _durations(count: int, contexts: Array, states: Array) -> dict[str, float]:
     rows = {"duration_s": count}
     rows |= {f"{context.name.lower()}_s": int(contexts[context]) for context in Context}

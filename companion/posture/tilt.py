@@ -115,7 +115,6 @@ class _Walk:
     """The filter on its way through samples of one period and kind; holes cut the way into stretches."""
 
     def __init__(self, state: TiltState, samples: Columns) -> None:
-        self.samples = samples
         self.acc, self.gyr, self.t_ns = samples["acc_mps2"], samples["gyr_radps"], samples["t_session_ns"]
         self.joint, count = samples["joint"], len(samples)
         self.period_ns = int(samples["period_ns"][0])
@@ -129,7 +128,7 @@ class _Walk:
         self.since = 0  # the first sample that belongs together with the newest; what `past` holds comes before it
         self.before = state.gyr_radps if same else None
         self.rates, self.quat, self.bias_radps = np.empty((0, 3)), np.empty((count, 4)), np.empty(count)
-        self.up = np.empty((0, 3))
+        self.ups: list[Array] = []  # of each stretch, without a gyroscope
         self.beliefs: list[tuple[int, Belief, int, int]] = []  # from which sample on, with what, taken, settled when
 
     def done(self) -> tuple[TiltState, Columns]:
@@ -149,9 +148,10 @@ class _Walk:
                 self._filter(first, end)
             else:
                 up, self.low_pass = low_passed(self.acc[first:end], self.low_pass, self.period_s)
-                self.up = up if first == 0 else np.concatenate([self.up, up])
+                self.ups.append(up)
             self.taken += end - first
-        return self._state(drawn[-1]), self._found()
+        up = _up_of(self.quat) if self.gyro else np.concatenate(self.ups)
+        return self._state(up, drawn[-1]), self._found(up)
 
     def _begin(self, first: int, drawn: int) -> None:
         """Before a stretch: go on, believe the filter less, turn it over a hole, or start it anew."""
@@ -248,10 +248,9 @@ class _Walk:
                 self.vqf = vqf.state
             first = last
 
-    def _state(self, drawn: int) -> TiltState:
+    def _state(self, up: Array, drawn: int) -> TiltState:
         if self.gyro:
-            self.up = _up_of(self.quat)
-            new = (self.acc[self.since :], self.rates[self.since :], self.up[self.since :])
+            new = (self.acc[self.since :], self.rates[self.since :], up[self.since :])
             self.past = (self.past or Past()).then(*new, self.period_s)
         return TiltState(
             vqf=self.vqf,
@@ -266,7 +265,7 @@ class _Walk:
             gyr_radps=self.gyr[-1:].copy() if self.gyro else None,
         )
 
-    def _found(self) -> Columns:
+    def _found(self, up: Array) -> Columns:
         count = len(self.joint)
         firsts = [first for first, *_ in self.beliefs]
         lengths = np.diff([*firsts, count])
@@ -280,7 +279,7 @@ class _Walk:
         settled_ns = np.repeat([settled for *_, settled in self.beliefs], lengths)
         return Columns(
             {
-                "up": self.up,
+                "up": up,
                 "sigma_deg": np.degrees(np.sqrt(lost_rad2)),
                 "settled": self.t_ns >= settled_ns,
                 "gyro": np.full(count, self.gyro),

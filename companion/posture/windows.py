@@ -15,8 +15,7 @@ from companion.posture.rows import ROW_NS
 from companion.posture.stage import ROWS, Array, Beat, Columns, Joint, joined_rows, runs
 from companion.posture.velocity import VelocityState, turning_dps
 
-ANGLE_BINS = 5  # 1 s
-SPREAD_BINS = 10  # 2 s: three to five steps
+ANGLE_BINS = 5  # 1 s; twice as many for the spread: three to five steps
 REST_BINS = 20  # 4 s: a breath or two
 LATE_BINS = 3  # by so much the part at walking cadence trails the samples
 

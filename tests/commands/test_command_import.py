@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from companion.posture.mounting import Calibration
+from companion.posture.calibration import Calibration
 from companion.recording import open_recording
 from firmware_protocol.frames import Closed, Notification
 

@@ -6,11 +6,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from companion.cli import arguments
 from companion.commands.conductor import Asked, conducted
 from companion.commands.new_recording import record
 from companion.errors import UsageError
-from companion.posture.mounting import Calibration
+from companion.posture.calibration import Calibration
 from companion.recording import open_recording
+from companion.simulator.stories import STORIES
 from firmware_protocol.frames import CalibrationSet, Closed, Opened, Tick
 
 
@@ -170,3 +172,7 @@ def test_a_session_without_motion_passes_unchanged_and_says_why() -> None:
     refused: list[str] = []
     assert list(conducted(iter(frames), Asked("desk"), refused)) == frames
     assert len(refused) == 1
+
+
+def test_help_names_every_story() -> None:
+    assert arguments.STORIES.split(", ") == list(STORIES)

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 import companion
 from companion.analysis import Analysis
+from companion.posture.calibration import Calibration
 from companion.posture.events import AlertRaised
-from companion.posture.mounting import Calibration
 from companion.settings import Settings
 from firmware_protocol.samples import SAMPLES, make_samples
 

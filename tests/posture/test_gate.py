@@ -508,3 +508,29 @@ def test_the_row_of_the_first_sample_after_frozen_ones_says_so():
     rows, _ = analysed(samples)
     flagged = (rows["flags"] & RowFlag.FROZEN) != 0
     assert np.flatnonzero(flagged).tolist() == [109, 110, 111, 112, 113]  # from 22.0 s on, for a second
+
+
+def standing(rates, count=200):
+    """Upright, the acceleration the same to the last bit from the first sample on, rates as given."""
+    made = moving(count)
+    made["acc_mps2"][:] = 0.1, 0.2, G_MPS2
+    made["gyr_radps"][:] = rates(count)
+    return made
+
+
+def living(count):
+    return np.random.default_rng(3).normal(0, 0.01, (count, 3))
+
+
+STANDING = {  # rates, how many of 200 samples at 50 Hz pass: the first, and 2 s after it
+    "rates that live": (living, 101),
+    "rates of nought": (lambda count: np.zeros((count, 3)), 200),
+    "no gyroscope": (lambda count: np.full((count, 3), np.nan), 200),
+}
+
+
+@pytest.mark.parametrize(("rates", "passing"), STANDING.values(), ids=STANDING)
+def test_an_acceleration_that_stands_still_beside_rates_that_live_has_stopped(rates, passing):
+    made = joined(standing(rates))
+    assert np.count_nonzero(made["number"] >= 0) == passing
+    assert made["number"].max() == passing - 1

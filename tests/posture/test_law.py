@@ -10,10 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.posture.alerts import Alerts
+from companion.posture.calibration import Calibration
 from companion.posture.context import ContextStage
 from companion.posture.episodes import Episodes
 from companion.posture.gate import Gate
-from companion.posture.mounting import Calibration, Mounting
+from companion.posture.mounting import Mounting
 from companion.posture.pipeline import Parameters, Pipeline
 from companion.posture.slip import SlipStage
 from companion.posture.slouch import SlouchStage

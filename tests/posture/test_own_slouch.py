@@ -181,6 +181,7 @@ def test_a_calibration_is_read_back_exactly_and_old_ones_are_understood():
     assert Calibration.from_json(old).kind == "standing"
     assert replace(full, walking=(0.0, 0.0, 1.0)).calibration_id == full.calibration_id
     assert replace(full, axis_sigma_deg=2.0).calibration_id != full.calibration_id
-    for wrong in ('"kind": "lying"', '"slouch": [0, 0, 0]', '"wobble_deg": "x"', '"difference_deg": []'):
+    wrong_figures = ('"wobble_deg": "x"', '"difference_deg": []', '"uncertainty_deg": NaN', '"spread_deg": -5')
+    for wrong in ('"kind": "lying"', '"slouch": [0, 0, 0]', '"profile": 5', '"forward": [0.6, 0, 0.8]', *wrong_figures):
         with pytest.raises(ValueError, match=r".+"):
             Calibration.from_json('{"up": [0, 0, 1], "forward": [1, 0, 0], ' + wrong + "}")

@@ -68,6 +68,9 @@ def test_a_slip_is_found_and_rows_alerts_and_exposure_know_of_it(slipped: list) 
     alerts = events_of(reports, "AlertRaised")
     assert [alert.suspect for alert in alerts] == [alert.t_session_ns > slip.t_session_ns for alert in alerts]
     assert any(alert.suspect for alert in alerts)
+    suspect_s = sum(int(((report.posture["flags"] & RowFlag.SUSPECT) != 0).sum()) for report in reports) / 5
+    assert suspect_s > 100
+    assert reports[-1].summary["suspect_s"] == pytest.approx(suspect_s)
     bands = [line for line in session.exposure() if (line["quantity"], line["measure"]) == ("rel_sagittal", "band")]
     assert sum(line["time_s"] for line in bands) < slip.t_session_ns / S
 
