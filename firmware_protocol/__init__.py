@@ -4,15 +4,20 @@ Must never know: bleak, asyncio, the time, files, or the `companion` package.
 """
 
 from firmware_protocol.drivers import (
+    About,
     Battery,
+    Confidence,
     Decoded,
     Decoder,
     Driver,
     Malformed,
+    Pairing,
     Segment,
+    Unusable,
     best_match,
     driver,
     drivers,
+    drivers_for,
 )
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import (
@@ -39,12 +44,14 @@ from firmware_protocol.scripts import Await, GattStep, Read, Script, ScriptRefus
 __all__ = [
     "SAMPLES",
     "STANDARD_GRAVITY_MPS2",
+    "About",
     "Advertisement",
     "Await",
     "Battery",
     "CalibrationSet",
     "ClockPair",
     "Closed",
+    "Confidence",
     "Decoded",
     "Decoder",
     "Driver",
@@ -56,6 +63,7 @@ __all__ = [
     "Malformed",
     "Notification",
     "Opened",
+    "Pairing",
     "ProtocolError",
     "Read",
     "Reading",
@@ -67,11 +75,13 @@ __all__ = [
     "SettingChanged",
     "Subscribe",
     "Tick",
+    "Unusable",
     "UserMark",
     "Write",
     "Written",
     "best_match",
     "driver",
     "drivers",
+    "drivers_for",
     "make_samples",
 ]

@@ -1,11 +1,12 @@
 """What a device driver is, and the registry of those that are installed.
 
-Pure. A driver is five fields: a name, a match, two scripts and a decoder. It may live in someone else's package, under
-the entry-point group `posture_companion.drivers`.
+Pure. At its heart a driver is a match, two scripts and a decoder; the rest says what people and the link should know
+of its sensor. It may live in someone else's package, under the entry-point group `posture_companion.drivers`.
 """
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from enum import Enum, StrEnum
 from functools import cache
 from importlib.metadata import entry_points
 from typing import Any, Protocol
@@ -68,20 +69,74 @@ class Decoder(Protocol):
         ...
 
 
+class Confidence(StrEnum):
+    """How the protocol of a sensor is known."""
+
+    OWN = "our own protocol"
+    VENDOR = "the maker's documents or code"
+    THIRD_PARTY = "other people's code"
+    OWN_FILES = "files of this program"
+
+
+class Pairing(Enum):
+    """When a sensor is bonded with."""
+
+    ALWAYS = "always"  # before anything else is asked of it
+    WHEN_ASKED = "when asked"  # where it refuses something without
+    NEVER = "never"
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What people should know of a sensor before they buy or wear it."""
+
+    title: str  # maker and models
+    gives: tuple[str, ...]  # such as "acceleration", "rotation", "battery", "clock", "counter"
+    confidence: Confidence
+    rates_hz: tuple[float, ...] = ()  # what it can be asked for, ascending; empty: its own rate
+    notes: tuple[str, ...] = ()  # a sentence each: what it cannot do, what to look out for, what a rate costs
+
+
 @dataclass(frozen=True, slots=True)
 class Driver:
     """How to recognise, start, stop and decode one kind of sensor."""
 
     name: str
     match: Callable[[Advertisement], float]
-    """How sure this driver is that an advertisement is of its sensor: 0 (no) to 1 (certain)."""
+    """How sure this driver is that an advertisement is of its sensor: 0 (no) to 1 (certain).
+
+    1: the advertisement names the driver's own service or format. 0.5 and above: maker and name agree. Below: a name
+    only, which anybody can give; the services are looked at after connecting.
+    """
     start: Callable[[float | None], Script]
+    """From a rate in Hz (None: the driver's usual one) to the script that makes the sensor send motion."""
     stop: Callable[[], Script]
     new_decoder: Callable[[], Decoder]
+    about: About
     longest_interval_s: float = 1.0
     """The longest silence between two packets that is normal for this sensor, in seconds."""
+    usual_rate_hz: float | None = None
+    """The rate that `start(None)` asks for, or at which the sensor sends by itself; None: learnt on connecting."""
     services: tuple[str, ...] = ()
     """Service UUIDs that a connected sensor must offer, lower case, 128 bits."""
+    lacking: str = ""
+    """One sentence for people: what is missing where a sensor does not offer these services, and what to do."""
+    pairing: Pairing = Pairing.NEVER
+    ask_battery: Callable[[], Script] | None = None
+    """Asks for the battery's level while motion flows; run after `start` and now and then. It may fail: not all have
+    one."""
+    broadcasts: bool = False
+    """Motion comes in advertisements: the sensor is listened to, never connected to. The scripts have no steps."""
+    secret: str = ""
+    """Name of the key that encrypted advertisements need; told to the decoder as a `Reading` of this characteristic."""
+
+
+@dataclass(frozen=True, slots=True)
+class Unusable:
+    """A device that is recognised and that no driver can use. `reason` is one sentence for people."""
+
+    name: str  # what it is
+    reason: str
 
 
 @cache
@@ -104,3 +159,10 @@ def best_match(advertisement: Advertisement) -> Driver | None:
     """The driver that is surest of an advertisement, or None where none claims it."""
     best = max(drivers(), key=lambda candidate: candidate.match(advertisement), default=None)
     return best if best is not None and best.match(advertisement) > 0 else None
+
+
+def drivers_for(services: Iterable[str]) -> tuple[Driver, ...]:
+    """The drivers whose services a connected sensor offers, those that need the most of them first."""
+    offered = {uuid.lower() for uuid in services}
+    fitting = [each for each in drivers() if each.services and offered.issuperset(each.services)]
+    return tuple(sorted(fitting, key=lambda each: -len(each.services)))

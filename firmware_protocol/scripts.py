@@ -10,25 +10,38 @@ from typing import TypeAlias
 
 @dataclass(frozen=True, slots=True)
 class Read:
-    """Read `characteristic`; the reply is its value."""
+    """Read `characteristic`; the reply is its value.
+
+    `service` says whose characteristic is meant where several services have one of this UUID. An `optional` read of
+    what the sensor does not have, or does not let be read, is answered with no bytes.
+    """
 
     characteristic: str
+    service: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Write:
-    """Write `data`; the reply is empty."""
+    """Write `data`; the reply is empty, and comes `settle_s` after the write: some sensors need a moment.
+
+    Where a characteristic takes writes only with, or only without, a response, it is written to in that way.
+    """
 
     characteristic: str
     data: bytes
     with_response: bool = True
+    service: str = ""
+    settle_s: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
 class Subscribe:
-    """Ask for notifications or indications; the reply is empty."""
+    """Ask for notifications or indications; the reply is empty. `optional`: a sensor without it is let pass."""
 
     characteristic: str
+    service: str = ""
+    optional: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,1 +1,1 @@
-"""Drivers, one file a maker; each knows the bytes of one kind of sensor and nothing else."""
+"""One file for each maker of sensors, and beside them what those files share. Pure, as the whole package is."""

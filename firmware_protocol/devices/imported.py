@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_protocol.drivers import Decoded, Driver, Malformed, Segment
+from firmware_protocol.drivers import About, Confidence, Decoded, Driver, Malformed, Segment
 from firmware_protocol.frames import Advertisement, Frame, Notification
 from firmware_protocol.samples import SAMPLES
 from firmware_protocol.scripts import Script, ScriptRefused
@@ -122,4 +122,16 @@ def _refuse(_: float | None = None) -> Script:
     raise ScriptRefused("This is a recording made elsewhere; there is no sensor to talk to.")
 
 
-DRIVER = Driver(name="imported", match=_never, start=_refuse, stop=_refuse, new_decoder=Decoder)
+DRIVER = Driver(
+    name="imported",
+    match=_never,
+    start=_refuse,
+    stop=_refuse,
+    new_decoder=Decoder,
+    about=About(
+        title="Motion recorded elsewhere, through `posture import`",
+        gives=("acceleration", "rotation", "clock", "counter"),
+        confidence=Confidence.OWN_FILES,
+        notes=("Files only: there is no sensor to talk to.",),
+    ),
+)

@@ -9,7 +9,7 @@ the recording, so that one damaged row cannot make a session unreadable.
 
 from collections.abc import Callable, Generator
 
-from firmware_protocol.drivers import Driver
+from firmware_protocol.drivers import About, Confidence, Driver, Pairing
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import Advertisement
 from firmware_protocol.posture_v1.decoder import Decoder
@@ -18,6 +18,7 @@ from firmware_protocol.posture_v1.packets import (
     INFO,
     MOTION,
     PROTOCOL_MAJOR,
+    RATES_HZ,
     SERVICE,
     STATUS,
     Answer,
@@ -141,6 +142,16 @@ DRIVER = Driver(
     start=start,
     stop=stop,
     new_decoder=Decoder,
+    about=About(
+        title="Sensors with the posture_v1 firmware",
+        gives=("acceleration", "rotation", "battery", "clock", "counter"),
+        confidence=Confidence.OWN,
+        rates_hz=RATES_HZ,
+        notes=("Which of these rates a sensor offers, it says itself.",),
+    ),
     longest_interval_s=0.25,  # a packet holds at most a quarter of a second
+    usual_rate_hz=RATE_HZ,
     services=(SERVICE,),
+    lacking="This device does not offer the posture_v1 service; another firmware may be on it.",
+    pairing=Pairing.ALWAYS,
 )

@@ -1,6 +1,7 @@
 """The contract of every installed driver: its decoder takes anything, and gives the same however it is cut.
 
-A driver that is added is tested here by being installed. What it listens to is found by running its start script.
+A driver that is added is tested here by being installed: what it listens to is found in its table of golden bytes and
+by running its scripts.
 """
 
 from collections.abc import Callable
@@ -12,16 +13,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from tables import sound_frames, table
 
 import firmware_protocol as fp
 from firmware_protocol.devices import imported
 from firmware_protocol.posture_v1.packets import CONTROL, MOTION, STATUS, Motion, Started, Status, Stopped, TimeAnswer
 
 UNKNOWN = "0000fff1-0000-1000-8000-00805f9b34fb"
-
-
-def opening(_: int) -> list[fp.Frame]:
-    return []
 
 
 def posture_v1(seed: int) -> list[fp.Frame]:
@@ -51,15 +49,22 @@ def recorded_elsewhere(seed: int) -> list[fp.Frame]:
     return [fp.Notification(t_host_ns=0, characteristic=imported.CHARACTERISTIC, data=block) for block in blocks]
 
 
-SOUND: dict[str, Callable[[int], list[fp.Frame]]] = {"posture_v1": posture_v1, "imported": recorded_elsewhere}
-"""Frames that a driver's own sensor might send, where the contract is to be tested in the midst of them."""
+OURS: dict[str, Callable[[int], list[fp.Frame]]] = {"posture_v1": posture_v1, "imported": recorded_elsewhere}
+"""Frames of our own formats; those of the others are in their tables."""
+
+
+def sound(driver: fp.Driver, seed: int) -> list[fp.Frame]:
+    """Frames that the driver's own sensor might send."""
+    return OURS[driver.name](seed) if driver.name in OURS else sound_frames(driver.name, seed)
+
 
 drivers = pytest.mark.parametrize("driver", fp.drivers(), ids=lambda driver: driver.name)
 
 
 def characteristics(driver: fp.Driver) -> list[str]:
-    """Every characteristic that the driver's sound frames or its scripts name, and one that it does not know."""
-    named = {frame.characteristic for frame in SOUND.get(driver.name, opening)(1) if hasattr(frame, "characteristic")}
+    """Every characteristic that the driver's frames or its scripts name, and one that it does not know."""
+    named = {frame.characteristic for frame in sound(driver, 1) if hasattr(frame, "characteristic")}
+    named |= set(table(driver.name).get("names", {}).values())
     for script in (driver.start(None), driver.stop()):
         reply: bytes | None = None
         try:
@@ -96,12 +101,12 @@ def some_frames(driver: fp.Driver) -> st.SearchStrategy[list[fp.Frame]]:
         [fp.LinkUp(t_host_ns=0, address=""), fp.LinkDown(t_host_ns=0, cause=""), fp.Tick(t_host_ns=0)]
     )
     noise = st.lists(st.one_of(*messages, advertisements, link), max_size=12)
-    sound = st.integers(0, 2**32 - 1).map(SOUND.get(driver.name, opening))
-    return st.builds(_mixed, sound, noise, st.integers(0, 2**32 - 1))
+    seeds = st.integers(0, 2**32 - 1)
+    return st.builds(_mixed, seeds.map(lambda seed: sound(driver, seed)), noise, seeds)
 
 
-def _mixed(sound: list[fp.Frame], noise: list[fp.Frame], seed: int) -> list[fp.Frame]:
-    frames, rng = list(sound), np.random.default_rng(seed)
+def _mixed(own: list[fp.Frame], noise: list[fp.Frame], seed: int) -> list[fp.Frame]:
+    frames, rng = list(own), np.random.default_rng(seed)
     for frame in noise:
         frames.insert(int(rng.integers(len(frames) + 1)), frame)
     return frames
@@ -130,12 +135,12 @@ def test_any_bytes_any_cut(driver: fp.Driver, data: st.DataObject) -> None:
 @drivers
 @given(seed=st.integers(0, 2**32 - 1))
 def test_what_is_sound_is_decoded(driver: fp.Driver, seed: int) -> None:
-    frames = SOUND.get(driver.name, opening)(seed)
+    frames = sound(driver, seed)
     decoded = driver.new_decoder().feed(frames)
     assert not decoded.malformed
     assert decoded.samples.dtype == fp.SAMPLES
     assert set(decoded.samples["segment"].tolist()) <= {segment.number for segment in decoded.segments}
-    assert driver.name not in SOUND or len(decoded.samples) or seed % 1500 == 0
+    assert driver.name not in OURS or len(decoded.samples) or seed % 1500 == 0
 
 
 @drivers
@@ -153,3 +158,8 @@ def test_a_driver_says_who_it_is(driver: fp.Driver) -> None:
     assert driver.name == driver.name.lower()
     assert driver.longest_interval_s > 0
     assert all(len(uuid) == 36 and uuid == uuid.lower() for uuid in driver.services)
+    assert bool(driver.services) == bool(driver.lacking)
+    assert driver.about.title
+    assert driver.about.gives
+    assert list(driver.about.rates_hz) == sorted(driver.about.rates_hz)
+    assert all(note.endswith(".") for note in driver.about.notes)
