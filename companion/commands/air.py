@@ -18,15 +18,17 @@ if TYPE_CHECKING:
     from companion.simulator.body import Body
     from companion.simulator.faults import Faults
 
-SIMULATED_DRIVERS = ("posture_v1",)
+OURS = "posture_v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Act:
-    """A simulated sensor before it is switched on: who moves, what goes wrong."""
+    """A simulated sensor before it is switched on: who moves, what goes wrong, whose protocol it speaks."""
 
     body: "Body"
     faults: "Faults"
+    driver: str = OURS
+    others: tuple[str, ...] = ()  # drivers of further sensors in range
 
     def calibration_json(self, settings: Settings) -> str | None:
         """The wearer's true baseline, where the story has no holds from which it could be taken."""
@@ -51,13 +53,15 @@ def act_of(simulation: Simulation) -> Act | None:
     """
     if simulation.story is None:
         return None
-    if simulation.device not in (None, *SIMULATED_DRIVERS):
-        known = ", ".join(SIMULATED_DRIVERS)
-        raise UsageError(f"there is no simulated {simulation.device!r}.", f"There are: {known}.")
     from companion.simulator.faults import Faults
+    from companion.simulator.makers import simulated
     from companion.simulator.stories import body_of
 
-    act = Act(body_of(simulation.story), Faults.of(simulation.faults))
+    first, *others = (simulation.device or OURS).split(",")
+    for name in (first, *others):
+        if name not in simulated():
+            raise UsageError(f"there is no simulated {name!r}.", f"There are: {', '.join(simulated())}.")
+    act = Act(body_of(simulation.story), Faults.of(simulation.faults), first, tuple(others))
     import companion.simulator.radio  # noqa: F401 - says what to install where its extra is missing
 
     return act
@@ -71,9 +75,10 @@ async def on_air(act: Act | None) -> AsyncIterator[Air]:
     if act is None:
         yield Air(Radio())
         return
+    from companion.simulator.makers import sensor_of
     from companion.simulator.radio import SimulatedRadio
-    from companion.simulator.sensor import Firmware
 
-    async with SimulatedRadio(Firmware(act.body, faults=act.faults), clock=host.boot_ns) as simulated:
+    sensors = [sensor_of(name, act.body, faults=act.faults) for name in (act.driver, *act.others)]
+    async with SimulatedRadio(*sensors, clock=host.boot_ns) as simulated:
         radio = Radio(simulated.scanner_backend, simulated.client_backend, simulated.adapter_backend)
         yield Air(radio, simulated.story_s)

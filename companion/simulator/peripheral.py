@@ -3,10 +3,9 @@
 Knows: bumble's device and GATT server, the firmware's interface. Must never know: which controller carries
 it, bleak.
 
-Everything but Device Information needs an encrypted link, and pairing is LE Secure Connections or nothing.
-The firmware's time is the host's, `speed` times as fast, and stands still until the first host connects, so that no
-story passes unseen. Nothing is polled: one task sleeps until the firmware has something to say, or a host has done
-something.
+Where a sensor is secure, everything but Device Information needs an encrypted link. The firmware's time is the host's,
+`speed` times as fast, and stands still until the first host connects, so that no story passes unseen. Nothing is
+polled: one task sleeps until the firmware has something to say, or a host has done something.
 """
 
 import asyncio
@@ -18,9 +17,8 @@ from bumble.device import Connection, Device
 from bumble.gatt_server import Server
 from bumble.keys import MemoryKeyStore
 
-from companion.simulator.sensor import Firmware, Outgoing
-from companion.simulator.sensor_device import device_information
-from firmware_protocol.posture_v1 import packets as p
+from companion.simulator.sensor_device import advertising_data, device_information
+from companion.simulator.served import Outgoing, Property, Served, SimulatedSensor
 
 _ORDERLY = frozenset(
     {
@@ -34,16 +32,19 @@ _Properties = gatt.Characteristic.Properties
 _Permissions = att.Attribute.Permissions
 _OPEN = _Permissions.READABLE | _Permissions.WRITEABLE
 _SECURE = _Permissions.READ_REQUIRES_ENCRYPTION | _Permissions.WRITE_REQUIRES_ENCRYPTION
-_SERVED = {
-    p.MOTION: _Properties.NOTIFY,
-    p.CONTROL: _Properties.WRITE | _Properties.INDICATE,
-    p.STATUS: _Properties.READ | _Properties.NOTIFY,
-    p.INFO: _Properties.READ,
+_PROPERTIES = {
+    Property.READ: _Properties.READ,
+    Property.WRITE: _Properties.WRITE,
+    Property.WRITE_WITHOUT_RESPONSE: _Properties.WRITE_WITHOUT_RESPONSE,
+    Property.NOTIFY: _Properties.NOTIFY,
+    Property.INDICATE: _Properties.INDICATE,
 }
 
 
 class Peripheral:
     """A sensor with `firmware` inside, on a bumble `device` (see `sensor_device`).
+
+    One that only advertises changes its advertisement with its measurements, and its story begins at once.
 
     clock: the host's boot-time clock in nanoseconds. cut: breaks the link as if the sensor had gone out of
     range. story_anew: the story begins again when a host connects after an earlier one has disconnected of
@@ -52,7 +53,7 @@ class Peripheral:
 
     def __init__(
         self,
-        firmware: Firmware,
+        firmware: SimulatedSensor,
         device: Device,
         *,
         clock: Callable[[], int],
@@ -76,6 +77,7 @@ class Peripheral:
         self._wake = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
         self._stopping = False
+        self._told = b""  # what is advertised, where that changes
         self._characteristics = self._serve()
 
     @property
@@ -99,6 +101,8 @@ class Peripheral:
         await self.device.power_on()
         self.device.on("connection", self._on_connection)
         self.device.on("characteristic_subscription", self._on_subscription)
+        if not self.firmware.appearance.connectable:
+            self._begin_story()
         self._pacing = asyncio.create_task(self._pace())
 
     async def stop(self) -> None:
@@ -124,11 +128,14 @@ class Peripheral:
         connection.on("connection_att_mtu_update", lambda: self._on_mtu(connection))
         self._out_of_reach = False
         if self._story_began_ns is None:
-            self._story_began_ns = self._stepped_ns
-            self._epoch_ns = self._clock() - round(self._stepped_ns / self._speed)
-            self.firmware.begin_story(self._stepped_ns)
+            self._begin_story()
         self.firmware.connected(self._step_to_now(), connection.att_mtu)
         self._wake.set()
+
+    def _begin_story(self) -> None:
+        self._story_began_ns = self._stepped_ns
+        self._epoch_ns = self._clock() - round(self._stepped_ns / self._speed)
+        self.firmware.begin_story(self._stepped_ns)
 
     def _on_mtu(self, connection: Connection) -> None:
         now_ns = self._step_to_now()
@@ -151,14 +158,17 @@ class Peripheral:
     def _on_subscription(
         self, _bearer: object, characteristic: gatt.Characteristic[bytes], notify: bool, indicate: bool
     ) -> None:
-        for uuid, served in self._characteristics.items():
+        for name, served in self._characteristics.items():
             if served is characteristic:
                 self._step_to_now()
-                self.firmware.subscribed(uuid, notify or indicate)
+                self.firmware.subscribed(name, notify or indicate)
                 self._wake.set()
 
-    def _on_write(self, _connection: Connection, value: bytes) -> None:
-        self._outbox += self.firmware.write(p.CONTROL, bytes(value), self._step_to_now())
+    def _on_write(self, name: str, value: bytes) -> None:
+        try:
+            self._outbox += self.firmware.write(name, value, self._step_to_now())
+        except KeyError:
+            raise att.ATT_Error(att.ErrorCode.WRITE_NOT_PERMITTED) from None
         self._wake.set()  # the task sends it, so that the write is answered first
 
     # What the sensor does.
@@ -221,10 +231,18 @@ class Peripheral:
     async def _be_found(self) -> None:
         """Advertise where a link can be made, and only there."""
         allowed = self.firmware.link_allowed(self._stepped_ns)
+        if allowed and not self.firmware.appearance.connectable:
+            await self._tell(advertising_data(self.firmware.appearance))
         if allowed and not self.device.is_advertising:
             await self.device.start_advertising()
         elif not allowed and self.device.is_advertising:
             await self.device.stop_advertising()
+
+    async def _tell(self, data: bytes) -> None:
+        """Advertise this from now on."""
+        if data != self._told:
+            self._told = self.device.advertising_data = data
+            await self.device.send_sync_command(hci.HCI_LE_Set_Advertising_Data_Command(advertising_data=data))
 
     async def _sleep_until(self, due_ns: int) -> None:
         """Sleep until the firmware's time `due_ns`, or until a host does something."""
@@ -241,28 +259,36 @@ class Peripheral:
     # What it serves.
 
     def _serve(self) -> dict[str, gatt.Characteristic[bytes]]:
-        server = self.device.gatt_server
-        served = {uuid: self._characteristic(uuid, properties) for uuid, properties in _SERVED.items()}
-        for characteristic in served.values():
-            if characteristic.properties & (_Properties.NOTIFY | _Properties.INDICATE):
+        server, secure = self.device.gatt_server, self.firmware.appearance.secure
+        made = {served.name: self._characteristic(served, secure) for served in self.firmware.served}
+        for characteristic in made.values():
+            if secure and characteristic.properties & (_Properties.NOTIFY | _Properties.INDICATE):
                 characteristic.descriptors = [_subscription(server, characteristic)]
-        server.add_service(gatt.Service(p.SERVICE, list(served.values())))
-        server.add_service(device_information())
-        return served
+        for service in dict.fromkeys(served.service for served in self.firmware.served):
+            own = [made[served.name] for served in self.firmware.served if served.service == service]
+            server.add_service(gatt.Service(service, own))
+        server.add_service(device_information(self.firmware.appearance.model))
+        return made
 
-    def _characteristic(self, uuid: str, properties: _Properties) -> gatt.Characteristic[bytes]:
+    def _characteristic(self, served: Served, secure: bool) -> gatt.Characteristic[bytes]:
         def read(_connection: Connection) -> bytes:
-            if not properties & _Properties.READ:  # bumble does not look at the properties
-                raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED)
-            return self.firmware.read(uuid, self._step_to_now())
+            try:
+                if not served.properties & Property.READ:  # bumble does not look at the properties
+                    raise KeyError(served.name)
+                return self.firmware.read(served.name, self._step_to_now())
+            except KeyError:
+                raise att.ATT_Error(att.ErrorCode.READ_NOT_PERMITTED) from None
 
-        def write(connection: Connection, value: bytes) -> None:
-            if not properties & _Properties.WRITE:
+        def write(_connection: Connection, value: bytes) -> None:
+            if not served.properties & (Property.WRITE | Property.WRITE_WITHOUT_RESPONSE):
                 raise att.ATT_Error(att.ErrorCode.WRITE_NOT_PERMITTED)
-            self._on_write(connection, value)
+            self._on_write(served.name, bytes(value))
 
+        properties = _Properties(0)
+        for each in served.properties:
+            properties |= _PROPERTIES[each]
         value = gatt.CharacteristicValue(read=read, write=write)
-        return gatt.Characteristic(uuid, properties, _OPEN | _SECURE, value)
+        return gatt.Characteristic(served.uuid, properties, _OPEN | (_SECURE if secure else _Permissions(0)), value)
 
 
 def _subscription(server: Server, characteristic: gatt.Characteristic[bytes]) -> gatt.Descriptor:

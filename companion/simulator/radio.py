@@ -19,27 +19,24 @@ from companion.simulator.central import Central, HciLog, HciPacket
 from companion.simulator.controller import VirtualController
 from companion.simulator.peripheral import Peripheral
 from companion.simulator.radio_backend import backends
-from companion.simulator.sensor import Firmware
-from companion.simulator.sensor_device import SENSOR_ADDRESS, sensor_device
+from companion.simulator.sensor_device import sensor_device
+from companion.simulator.served import SimulatedSensor
 
 __all__ = ["HciLog", "HciPacket", "RemoteRadio", "SensorOptions", "SimulatedRadio", "sensor_on_air", "serve"]
 
 CLEANUP_S = 2.0
-USUAL_NAME = "Posture 1234"
 # Transports with a host at the other end, which needs a controller from us; the others lead to a controller.
 HOST_SCHEMES = frozenset({"vhci", "pty", "tcp-server", "unix-server"})
 
 
 @dataclass(frozen=True, slots=True)
 class SensorOptions:
-    """How a simulated sensor appears: its name and address, and how its time goes.
+    """How the time of a simulated sensor goes.
 
     Its time is `speed` times that of `clock` (nanoseconds). With `story_anew` its story begins again when a host
     connects after an orderly end (not after a lost link).
     """
 
-    name: str = USUAL_NAME
-    address: str = SENSOR_ADDRESS
     clock: Callable[[], int] = boot_ns
     speed: float = 1.0
     story_anew: bool = False
@@ -73,7 +70,7 @@ class _HostRadio(ABC):
 
 
 class SimulatedRadio(_HostRadio):
-    """A sensor and a host on a virtual air of their own; an async context manager.
+    """A sensor, perhaps with others in range, and a host on a virtual air of their own; an async context manager.
 
     From entry on, `scanner_backend`, `client_backend` and `adapter_backend` are classes for bleak's `backend=`. The
     sensor's time is `speed` times the clock's (nanoseconds); its story begins with the first connection. `hci_log` is
@@ -82,17 +79,15 @@ class SimulatedRadio(_HostRadio):
 
     def __init__(
         self,
-        firmware: Firmware,
-        *,
+        firmware: SimulatedSensor,
+        *others: SimulatedSensor,
         clock: Callable[[], int] = boot_ns,
-        name: str = USUAL_NAME,
-        address: str = SENSOR_ADDRESS,
         speed: float = 1.0,
         hci_log: HciLog | None = None,
     ) -> None:
         super().__init__(clock, hci_log)
-        self._firmware = firmware
-        self._options = SensorOptions(name, address, clock, speed)
+        self._firmware, self._others = firmware, others
+        self._options = SensorOptions(clock, speed)
 
     def story_s(self) -> float:
         """Seconds into the story; 0 until the first connection."""
@@ -101,7 +96,7 @@ class SimulatedRadio(_HostRadio):
     @property
     def address(self) -> str:
         """The sensor's address."""
-        return self._options.address
+        return self._firmware.appearance.address
 
     def cut_link(self) -> None:
         """Lose the link now, as if the sensor had gone out of range for a moment."""
@@ -110,6 +105,8 @@ class SimulatedRadio(_HostRadio):
     async def _build(self) -> Central:
         air = new_air()
         self.sensor = await self._stack.enter_async_context(sensor_on_air(self._firmware, air, self._options))
+        for other in self._others:
+            await self._stack.enter_async_context(sensor_on_air(other, air, self._options))
         controller = self._controller = VirtualController("host", link=air)
         self._stack.callback(controller.leave)
         return await _started(Central(controller, controller, clock=self._clock, log=self._hci_log), self._stack)
@@ -131,14 +128,14 @@ class RemoteRadio(_HostRadio):
 
 
 @asynccontextmanager
-async def sensor_on_air(firmware: Firmware, air: LocalLink, options: SensorOptions) -> AsyncIterator[Peripheral]:
+async def sensor_on_air(firmware: SimulatedSensor, air: LocalLink, options: SensorOptions) -> AsyncIterator[Peripheral]:
     """A sensor on a virtual controller of its own, powered on while inside."""
     controller = VirtualController("sensor", link=air)
 
     async def cut() -> None:
         controller.cut()
 
-    device = sensor_device(options.name, options.address, controller, controller)
+    device = sensor_device(firmware.appearance, controller, controller)
     sensor = _peripheral(firmware, device, cut, options)
     await sensor.start()
     try:
@@ -149,7 +146,7 @@ async def sensor_on_air(firmware: Firmware, air: LocalLink, options: SensorOptio
 
 
 def _peripheral(
-    firmware: Firmware, device: Device, cut: Callable[[], Awaitable[None]], options: SensorOptions
+    firmware: SimulatedSensor, device: Device, cut: Callable[[], Awaitable[None]], options: SensorOptions
 ) -> Peripheral:
     return Peripheral(
         firmware, device, clock=options.clock, cut=cut, speed=options.speed, story_anew=options.story_anew
@@ -157,7 +154,7 @@ def _peripheral(
 
 
 async def serve(
-    firmware: Firmware,
+    firmware: SimulatedSensor,
     transport: str,
     *,
     stop: asyncio.Event,
@@ -189,9 +186,9 @@ async def serve(
 
 @asynccontextmanager
 async def _sensor_on_controller(
-    firmware: Firmware, opened: Transport, options: SensorOptions
+    firmware: SimulatedSensor, opened: Transport, options: SensorOptions
 ) -> AsyncIterator[Peripheral]:
-    device = sensor_device(options.name, options.address, opened.source, opened.sink)
+    device = sensor_device(firmware.appearance, opened.source, opened.sink)
 
     async def cut() -> None:
         await device.power_on()  # resets the controller: the host hears no more of it, as if out of range

@@ -17,7 +17,7 @@ from companion.host import boot_ns
 from companion.simulator.bumble_extra import new_air
 from companion.simulator.controller import VirtualController
 from companion.simulator.radio import SensorOptions, sensor_on_air
-from companion.simulator.sensor import Firmware
+from companion.simulator.served import SimulatedSensor
 
 
 class AirServer:
@@ -70,7 +70,7 @@ class RadioServer(AirServer):
 
     def __init__(
         self,
-        firmware: Firmware,
+        firmware: SimulatedSensor,
         *,
         path: Path | None = None,
         clock: Callable[[], int] = boot_ns,
@@ -78,7 +78,7 @@ class RadioServer(AirServer):
     ) -> None:
         super().__init__(path=path)
         self._firmware = firmware
-        self._options = SensorOptions(clock=clock, speed=speed)
+        self._options = SensorOptions(clock, speed)
 
     async def __aenter__(self) -> Self:
         self.sensor = await self._stack.enter_async_context(sensor_on_air(self._firmware, self.air, self._options))

@@ -46,8 +46,32 @@ class Clock:
         return int((now_ns - self.boot_ns) * self.speed) // 1000
 
 
+class Timed:
+    """When samples are taken, at a true rate from a first one on."""
+
+    __slots__ = ()
+    first_ns: int
+
+    @property
+    def true_rate_hz(self) -> float:
+        """Samples in one second of the host."""
+        raise NotImplementedError
+
+    def taken_ns(self, index: Ints | int) -> Ints:
+        """When these samples are taken, on the host's clock."""
+        offset = np.rint(np.asarray(index, dtype=np.float64) * (_S / self.true_rate_hz))
+        return np.asarray(self.first_ns + offset.astype(np.int64))
+
+    def taken(self, now_ns: int) -> int:
+        """How many samples have been taken up to and including `now_ns`."""
+        count = max(0, int((now_ns - self.first_ns) * self.true_rate_hz / _S) + 2)
+        while count and int(self.taken_ns(count - 1)) > now_ns:
+            count -= 1
+        return count
+
+
 @dataclass(frozen=True, slots=True)
-class Run:
+class Run(Timed):
     """What one Start put in force. `number` counts Starts, `stream` is the number on the wire.
 
     Sample 0 is taken at `first_ns` of the host's clock, which is `story_s` of the body's story.
@@ -64,18 +88,6 @@ class Run:
     def true_rate_hz(self) -> float:
         """Samples in one second of the host: the nominal rate, kept by the sensor's own clock."""
         return self.scale.rate_hz * self.clock.speed
-
-    def taken_ns(self, index: Ints | int) -> Ints:
-        """When these samples are taken, on the host's clock."""
-        offset = np.rint(np.asarray(index, dtype=np.float64) * (_S / self.true_rate_hz))
-        return np.asarray(self.first_ns + offset.astype(np.int64))
-
-    def taken(self, now_ns: int) -> int:
-        """How many samples have been taken up to and including `now_ns`."""
-        count = max(0, int((now_ns - self.first_ns) * self.true_rate_hz / _S) + 2)
-        while count and int(self.taken_ns(count - 1)) > now_ns:
-            count -= 1
-        return count
 
     def ticks(self, index: Ints) -> Ints:
         """The sensor's clock at these samples, in 1/1024 s since boot."""

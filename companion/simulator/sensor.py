@@ -7,8 +7,6 @@ listens are lost. This sensor has no buffer, so Fetch is answered as unsupported
 asyncio, hosts.
 """
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from companion.simulator.body import Body
@@ -16,6 +14,7 @@ from companion.simulator.equipment import TEMPERATURE_C, battery_pct, info
 from companion.simulator.faults import Faults
 from companion.simulator.ledger import Fate, Ledger
 from companion.simulator.sampling import Clock, Ints, Run, Scale
+from companion.simulator.served import USUAL_MTU, Appearance, Outgoing, Property, Served
 from companion.simulator.transmitter import Transmitter
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.posture_v1 import packets as p
@@ -23,19 +22,19 @@ from firmware_protocol.posture_v1 import packets as p
 _S = 1_000_000_000
 _FOREVER_NS = 2**62
 STATUS_EVERY_NS = 10 * _S
-USUAL_MTU = 247
 USUAL_DRIFT_PPM = 12.0
 USUAL_IDENTITY = bytes.fromhex("6f1d3c0a9be24758a1c47e05d9b28f36")
 _MOTOR_NS = {0: 0, 1: _S // 10, 2: 4 * _S // 10, 3: 6 * _S // 10}  # by pattern: off, tick, double, long
 
 
-@dataclass(frozen=True, slots=True)
-class Outgoing:
-    """A notification or indication that leaves the sensor at `t_ns`."""
+SENSOR_ADDRESS = "F4:12:3D:5A:70:01"  # static random: its two highest bits are set
 
-    t_ns: int
-    characteristic: str
-    data: bytes
+_SERVED = (
+    Served(p.SERVICE, p.MOTION, Property.NOTIFY),
+    Served(p.SERVICE, p.CONTROL, Property.WRITE | Property.INDICATE),
+    Served(p.SERVICE, p.STATUS, Property.READ | Property.NOTIFY),
+    Served(p.SERVICE, p.INFO, Property.READ),
+)
 
 
 class Firmware:
@@ -63,6 +62,22 @@ class Firmware:
         self._runs = self._boots = 0
         self._reboots = list(self._faults.of_kind("reboot"))
         self._boot(0, drift_ppm)
+
+    @property
+    def served(self) -> tuple[Served, ...]:
+        """The characteristics of the protocol."""
+        return _SERVED
+
+    @property
+    def appearance(self) -> Appearance:
+        """How it is found; nothing of it is read or written without an encrypted link."""
+        return Appearance(
+            name="Posture 1234",
+            address=SENSOR_ADDRESS,
+            model="simulated posture_v1 sensor",
+            services=(p.SERVICE,),
+            secure=True,
+        )
 
     # What a host and the link do.
 

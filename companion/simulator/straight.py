@@ -1,6 +1,6 @@
 """A whole simulated session as the frames that a host would have recorded, with no radio and no waiting.
 
-The same firmware model and the same driver scripts as over a radio; only the link between them is a delay of
+The same model of the sensor and the same driver scripts as over a radio; only the link between them is a delay of
 a few milliseconds. Pure: the same arguments give the same frames.
 Must never know: recordings, the pipeline, real clocks.
 """
@@ -13,8 +13,11 @@ import numpy as np
 from companion.errors import UsageError
 from companion.simulator.body import Body
 from companion.simulator.faults import Faults
-from companion.simulator.sensor import USUAL_MTU, Firmware, Outgoing
+from companion.simulator.makers import sensor_of
+from companion.simulator.served import USUAL_MTU, Outgoing, Property
+from firmware_protocol.drivers import driver
 from firmware_protocol.frames import (
+    Advertisement,
     ClockPair,
     Frame,
     LinkDown,
@@ -25,11 +28,10 @@ from firmware_protocol.frames import (
     Tick,
     Written,
 )
-from firmware_protocol.posture_v1.driver import DRIVER
-from firmware_protocol.posture_v1.packets import CONTROL
 from firmware_protocol.scripts import Await, GattStep, Read, Script, ScriptRefused, Subscribe, Write
 
 ADDRESS = "F4:12:3D:5A:70:00"  # static random: its two highest bits are set
+RSSI_DBM = -50
 
 _MS = 1_000_000
 _S = 1000 * _MS
@@ -40,6 +42,8 @@ _HALF_STEP_NS = 7 * _MS  # a request, or its answer, on its way
 _LEAST_DELAY_NS, _MOST_DELAY_NS = 2 * _MS, 9 * _MS  # of a notification
 _INDICATION_NS = 15 * _MS  # more for an indication, which waits for the next connection event
 _STRIDE_NS = 10 * _S  # while nothing but motion comes
+
+_UNHEARD = 0.15  # share of advertisements that a scan misses
 
 _CLOCK_PAIR_EVERY_S = 60
 _CAUSE = "link lost"
@@ -63,14 +67,14 @@ def frames(
 ) -> Iterator[Frame]:
     """All frames of a session with this body, from the header to the last one before `Closed`.
 
-    `duration_s` None: as long as the story. Raises UsageError for a rate that the sensor does not offer, and
-    for a header of another driver.
+    The sensor is one of the header's driver. `duration_s` None: as long as the story. Raises UsageError for a rate that
+    the sensor does not offer, and for a driver whose sensors are not simulated.
     """
     return Host(body, header=header, faults=faults, duration_s=duration_s, rate_hz=rate_hz, seed=seed).frames()
 
 
 class Host:
-    """A host and its link to one simulated sensor. `firmware` keeps the ledger of what was taken and sent."""
+    """A host and its link to one simulated sensor, which keeps the ledger of what was taken and sent."""
 
     def __init__(
         self,
@@ -82,11 +86,13 @@ class Host:
         rate_hz: float | None = 50.0,
         seed: int = 0,
     ) -> None:
-        if header.driver != DRIVER.name:
-            raise UsageError(f"the simulated sensor speaks {DRIVER.name}, not {header.driver}.")
         self._header, self._rate_hz = header, rate_hz
         self._faults = faults or Faults()
-        self.firmware = Firmware(body, faults=self._faults, seed=seed)
+        self.firmware = sensor_of(header.driver, body, faults=self._faults, seed=seed)
+        self._driver = driver(header.driver)
+        served = self.firmware.served
+        self._names = {each.name for each in served}
+        self._indicated = {each.name for each in served if Property.INDICATE in each.properties}
         self._end_ns = round((body.duration_s if duration_s is None else duration_s) * _S)
         self._chance = np.random.default_rng([seed % 2**64, 0x6C696E6B])
         self._now_ns = 0  # since the session began, as the story counts
@@ -124,6 +130,9 @@ class Host:
 
     def _session(self) -> _Stream:
         """Connect, stream, and again after each loss, until the end."""
+        if self._driver.broadcasts:
+            yield from self._overheard()
+            return
         connect_ns = _CONNECT_NS
         while (connect_ns := self._reachable_ns(connect_ns)) < self._end_ns:
             self._now_ns = connect_ns
@@ -140,11 +149,30 @@ class Host:
     def _connected(self) -> _Stream:
         self.firmware.connected(self._now_ns, USUAL_MTU)
         yield LinkUp(t_host_ns=self._host_ns(self._now_ns), address=ADDRESS, mtu=USUAL_MTU)
-        yield from self._run(DRIVER.start(self._rate_hz))
+        yield from self._run(self._driver.start(self._rate_hz))
         while self._now_ns < self._end_ns:
             yield from self._pass(min(self._now_ns + _STRIDE_NS, self._end_ns))
-        yield from self._run(DRIVER.stop())
+        yield from self._run(self._driver.stop())
         self.firmware.disconnected(self._now_ns)
+
+    def _overheard(self) -> _Stream:
+        """A sensor that only advertises: most of what it says is heard, some of it is not."""
+        yield LinkUp(t_host_ns=self._host_ns(_CONNECT_NS), address=ADDRESS)
+        self._now_ns = _CONNECT_NS
+        while self._now_ns < self._end_ns:
+            self.firmware.advance(self._now_ns)
+            if self.firmware.link_allowed(self._now_ns) and self._chance.random() >= _UNHEARD:
+                seen = self.firmware.appearance
+                yield Advertisement(
+                    t_host_ns=self._host_ns(self._now_ns),
+                    address=ADDRESS,
+                    name=seen.name,
+                    rssi=RSSI_DBM,
+                    manufacturer_data=dict(seen.manufacturer),
+                    service_data=dict(seen.service_data),
+                    service_uuids=seen.services,
+                )
+            self._now_ns = min(self.firmware.next_due_ns(), self._end_ns)
 
     def _lose(self) -> _Stream:
         """The link is gone: what was on its way still comes, then the host notices."""
@@ -179,7 +207,7 @@ class Host:
         delays = self._chance.integers(_LEAST_DELAY_NS, _MOST_DELAY_NS, len(outgoing)).tolist()
         newest_ns = self._in_flight[-1].t_ns if self._in_flight else 0
         for out, delay_ns in zip(outgoing, delays, strict=True):
-            extra_ns = _INDICATION_NS if out.characteristic == CONTROL else 0
+            extra_ns = _INDICATION_NS if out.characteristic in self._indicated else 0
             newest_ns = max(newest_ns, out.t_ns + delay_ns + extra_ns)
             self._in_flight.append(Outgoing(newest_ns, out.characteristic, out.data))
 
@@ -204,31 +232,43 @@ class Host:
 
     def _do(self, step: GattStep) -> Generator[Frame, None, bytes]:
         match step:
-            case Read(characteristic):
-                return (yield from self._read(characteristic))
-            case Write(characteristic, data):
-                yield from self._write(characteristic, data)
-            case Subscribe(characteristic):
+            case Read():
+                return (yield from self._read(step))
+            case Write():
+                yield from self._write(step)
+            case Subscribe(characteristic, service):
                 yield from self._pass(self._now_ns + _HALF_STEP_NS)
-                self.firmware.subscribed(characteristic, True)
+                self.firmware.subscribed(self._name(characteristic, service), True)
                 yield from self._pass(self._now_ns + _HALF_STEP_NS)
             case Await():
                 return (yield from self._await(step))
         return b""
 
-    def _read(self, characteristic: str) -> Generator[Frame, None, bytes]:
+    def _name(self, characteristic: str, service: str) -> str:
+        """What the sensor calls a characteristic: several services may have one of the same UUID."""
+        apart = f"{service}/{characteristic}"
+        return apart if apart in self._names else characteristic
+
+    def _read(self, step: Read) -> Generator[Frame, None, bytes]:
         yield from self._pass(self._now_ns + _HALF_STEP_NS)
-        data = self.firmware.read(characteristic, self._now_ns)
+        try:
+            data = self.firmware.read(self._name(step.characteristic, step.service), self._now_ns)
+        except KeyError:
+            if step.optional:
+                return b""
+            raise
         yield from self._pass(self._now_ns + _HALF_STEP_NS)
-        yield Reading(t_host_ns=self._host_ns(self._now_ns), characteristic=characteristic, data=data)
+        yield Reading(t_host_ns=self._host_ns(self._now_ns), characteristic=step.characteristic, data=data)
         return data
 
-    def _write(self, characteristic: str, data: bytes) -> _Stream:
+    def _write(self, step: Write) -> _Stream:
         self._inbox.clear()
         yield from self._pass(self._now_ns + _HALF_STEP_NS)
-        self._depart(self.firmware.write(characteristic, data, self._now_ns))
+        name = self._name(step.characteristic, step.service)
+        self._depart(self.firmware.write(name, step.data, self._now_ns))
         yield from self._pass(self._now_ns + _HALF_STEP_NS)
-        yield Written(t_host_ns=self._host_ns(self._now_ns), characteristic=characteristic, data=data)
+        yield Written(t_host_ns=self._host_ns(self._now_ns), characteristic=step.characteristic, data=step.data)
+        yield from self._pass(self._now_ns + round(step.settle_s * _S))
 
     def _await(self, step: Await) -> Generator[Frame, None, bytes]:
         deadline_ns = self._now_ns + round(step.timeout_s * _S)

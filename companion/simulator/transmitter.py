@@ -5,17 +5,32 @@ what the bytes mean.
 """
 
 from itertools import groupby
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from companion.simulator.faults import PACKET_KINDS, Fault, Faults
 from companion.simulator.ledger import Fate, Ledger, Span
-from companion.simulator.mangling import mangled
-from companion.simulator.sampling import Ints, Run
+from companion.simulator.mangling import Garbage, foreign_layout, mangled
+from companion.simulator.sampling import Ints
 
 _FATES = {"lose": Fate.LOST, "garbage": Fate.GARBAGE, "short": Fate.SHORT, "flip": Fate.FLIPPED}
+
+
+class Numbered(Protocol):
+    """What the ledger needs to know of a run of samples."""
+
+    @property
+    def number(self) -> int:
+        """It counts the runs of a sensor."""
+        ...
+
+    @property
+    def stream(self) -> int:
+        """The number on the wire, where there is one."""
+        ...
+
 
 Mask = npt.NDArray[np.bool_]
 Fates = npt.NDArray[Any]
@@ -25,12 +40,13 @@ Fates = npt.NDArray[Any]
 class Transmitter:
     """Decides how each packet fares and writes it into the ledger."""
 
-    def __init__(self, faults: Faults, ledger: Ledger, seed: int) -> None:
+    def __init__(self, faults: Faults, ledger: Ledger, seed: int, garbage: Garbage = foreign_layout) -> None:
         self._silences = faults.of_kind("silent", "link", "reboot")
         self._touching = faults.of_kind(*PACKET_KINDS)
         self._spent: set[Fault] = set()
         self._ledger = ledger
         self._seed = seed
+        self._garbage = garbage
 
     def fates(self, story_ns: Ints, listening: bool) -> Fates:
         """How packets due at these times of the story fare. Call it once for each packet, in order."""
@@ -43,14 +59,14 @@ class Transmitter:
             fates[self._touched(fault, story_ns, whole)] = _FATES[fault.kind]
         return fates
 
-    def note(self, run: Run, first: int, each: int, fates: Fates) -> None:
+    def note(self, run: Numbered, first: int, each: int, fates: Fates) -> None:
         """Write packets of `each` samples, from sample `first` on, into the ledger."""
         for fate, group in groupby(fates.tolist()):
             packets = len(list(group))
             self._ledger.note(Span(run.number, run.stream, first, packets * each, packets, fate))
             first += packets * each
 
-    def lose(self, run: Run, first: int, count: int) -> None:
+    def lose(self, run: Numbered, first: int, count: int) -> None:
         """Write samples into the ledger that were in hand and are gone."""
         if count:
             self._ledger.note(Span(run.number, run.stream, first, count, 0, Fate.LOST))
@@ -58,11 +74,13 @@ class Transmitter:
     def on_air(self, packets: list[bytes], fates: Fates, due_ns: Ints) -> list[tuple[int, bytes]]:
         """The time and the bytes of each packet that reaches the air."""
         every = zip(due_ns.tolist(), packets, fates.tolist(), strict=True)
-        return [
-            (t_ns, data if fate is Fate.SENT else mangled(data, fate, self._seed, t_ns))
-            for t_ns, data, fate in every
-            if fate is not Fate.LOST
-        ]
+        return [(t_ns, sent) for t_ns, data, fate in every for sent in self.as_sent(data, fate, t_ns)]
+
+    def as_sent(self, data: bytes, fate: Fate, t_ns: int) -> list[bytes]:
+        """A packet as it goes on the air at `t_ns`; empty where it does not."""
+        if fate is Fate.LOST:
+            return []
+        return [data if fate is Fate.SENT else mangled(data, fate, self._seed, t_ns, self._garbage)]
 
     def _touched(self, fault: Fault, story_ns: Ints, whole: Mask) -> Mask:
         """Which of the packets that are still whole this fault touches."""

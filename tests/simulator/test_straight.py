@@ -203,7 +203,7 @@ def test_what_the_sensor_does_not_offer_is_said() -> None:
     with pytest.raises(UsageError, match="60 Hz"):
         list(frames(body_of("upright"), header=HEADER, rate_hz=60.0))
     other = Opened(
-        t_host_ns=0, session_id="s", driver="polar", device="simulated", utc_ns=0, zone="UTC", software_version="0"
+        t_host_ns=0, session_id="s", driver="imported", device="simulated", utc_ns=0, zone="UTC", software_version="0"
     )
-    with pytest.raises(UsageError, match="not polar"):
+    with pytest.raises(UsageError, match="no simulated 'imported'"):
         frames(body_of("upright"), header=other)
