@@ -183,6 +183,8 @@ class Session:
         if self._ended:
             return
         now_ns, tell = self.t_session_ns, self._stream.tell
+        if isinstance(frame, LinkUp | LinkDown):
+            self._decoder.feed([frame])  # what a sensor was told, and its clock, may hold for one link only
         match frame:
             case LinkUp():
                 self._stream.cause = "connected, but no data come"

@@ -14,10 +14,8 @@ from firmware_protocol.drivers import (
     Pairing,
     Segment,
     Unusable,
-    best_match,
     driver,
     drivers,
-    drivers_for,
 )
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import (
@@ -38,8 +36,10 @@ from firmware_protocol.frames import (
     UserMark,
     Written,
 )
+from firmware_protocol.recognition import best_match, drivers_for, recognised
 from firmware_protocol.samples import SAMPLES, STANDARD_GRAVITY_MPS2, SampleFlag, make_samples
 from firmware_protocol.scripts import Await, GattStep, Read, Script, ScriptRefused, Subscribe, Write
+from firmware_protocol.unusable import unusable
 
 __all__ = [
     "SAMPLES",
@@ -84,4 +84,6 @@ __all__ = [
     "drivers",
     "drivers_for",
     "make_samples",
+    "recognised",
+    "unusable",
 ]

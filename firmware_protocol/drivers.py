@@ -153,16 +153,3 @@ def driver(name: str) -> Driver:
             return candidate
     known = ", ".join(candidate.name for candidate in drivers())
     raise KeyError(f"no driver is called {name!r}; there are: {known}")
-
-
-def best_match(advertisement: Advertisement) -> Driver | None:
-    """The driver that is surest of an advertisement, or None where none claims it."""
-    best = max(drivers(), key=lambda candidate: candidate.match(advertisement), default=None)
-    return best if best is not None and best.match(advertisement) > 0 else None
-
-
-def drivers_for(services: Iterable[str]) -> tuple[Driver, ...]:
-    """The drivers whose services a connected sensor offers, those that need the most of them first."""
-    offered = {uuid.lower() for uuid in services}
-    fitting = [each for each in drivers() if each.services and offered.issuperset(each.services)]
-    return tuple(sorted(fitting, key=lambda each: -len(each.services)))

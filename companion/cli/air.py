@@ -1,4 +1,4 @@
-"""The commands that speak to a sensor, real or simulated: parse, call one command each.
+"""The commands that speak to a sensor, real or simulated, and the list of drivers: parse, call one command each.
 
 Knows: words, options. Must never know: sensors, files, posture. Commands are imported when they are called, so that
 `--help` loads no numerical, radio or screen package.
@@ -42,7 +42,7 @@ def scan(
     data_dir: DataDir = None,
     verbose: Verbose = False,
 ) -> None:
-    """List the sensors in range, best signal first."""
+    """List the sensors in range, best signal first, each with its driver."""
     from companion.commands import scan as command
 
     command.run(
@@ -56,10 +56,28 @@ def scan(
 
 
 @app.command(cls=Command, epilog=CARE)
+def devices(
+    *,
+    name: Annotated[str | None, typer.Argument(metavar="NAME", help="This driver; without it, all of them.")] = None,
+    json: Json = False,
+    data_dir: DataDir = None,  # noqa: ARG001 - every command takes it
+    verbose: Verbose = False,  # noqa: ARG001
+) -> None:
+    """List the drivers: what their sensors give, and how well each is known."""
+    from companion.commands import devices as command
+
+    command.run(options.DevicesOptions(name=name, as_json=json))
+
+
+@app.command(cls=Command, epilog=CARE)
 def pair(
     *,
     alias: Annotated[str | None, typer.Argument(metavar="ALIAS", help="What to call the sensor.")] = None,
     address: Annotated[str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")] = None,
+    key: Annotated[
+        Any,
+        typer.Option(parser=words.key, metavar="HEX", help="Of a sensor whose advertisements are encrypted: 16 bytes."),
+    ] = None,
     simulated: Simulated = None,
     device: Device = None,
     fault: Fault = None,
@@ -77,6 +95,7 @@ def pair(
             style=style(plain, False),
             alias=alias,
             address=address,
+            key=key or b"",
         )
     )
 

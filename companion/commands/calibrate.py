@@ -14,7 +14,7 @@ from companion.commands.air import Act, act_of
 from companion.commands.alone import alone
 from companion.commands.fronts import in_lines
 from companion.commands.live import Plan
-from companion.commands.monitor import sensor_of
+from companion.commands.monitor import driver_of, rate_of, sensor_of
 from companion.commands.opening import asked_of, opening, understood
 from companion.commands.options import CalibrateOptions
 from companion.commands.pinned import pinned
@@ -24,7 +24,6 @@ from companion.commands.settings_file import in_force
 from companion.commands.store import Sensor, Store
 from companion.errors import UsageError
 from companion.settings import Settings
-from firmware_protocol.drivers import driver
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
@@ -106,15 +105,17 @@ def _plan(settings: Settings, act: Act | None, sensor: Sensor, asked: "Asked", k
             device=sensor.alias,
             settings=settings,
             origin="simulated" if act else "live",
+            rate_hz=rate_of(sensor),
         )
 
     return Plan(
         header=header,
-        driver=driver(sensor.driver),
+        driver=driver_of(sensor),
         file=None,
         asked=asked,
         act=act,
         address=sensor.address or None,
+        key=sensor.key_bytes,
         verify=pinned(sensor),
         guided=True,
         until_guided=True,

@@ -22,7 +22,7 @@ from companion.settings import Settings
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
-    from companion.link.supervisor import LinkStatus
+    from companion.link.status import LinkStatus
     from companion.posture.calibration import Calibration
 
 STEPS: Mapping[Step, str] = {

@@ -18,11 +18,23 @@ from companion.commands.conductor import Asked, Conductor
 from companion.errors import UsageError
 from companion.session import Report, Session
 from firmware_protocol.drivers import Driver
-from firmware_protocol.frames import ClockPair, Closed, Frame, Notification, Opened, RecorderTrouble, Tick, UserMark
+from firmware_protocol.frames import (
+    Advertisement,
+    ClockPair,
+    Closed,
+    Frame,
+    Notification,
+    Opened,
+    RecorderTrouble,
+    Tick,
+    UserMark,
+)
 from firmware_protocol.scripts import ScriptRefused
 
 if TYPE_CHECKING:
-    from companion.link.supervisor import LinkStatus
+    from companion.link.listener import Listener as Ear
+    from companion.link.status import LinkStatus
+    from companion.link.supervisor import Supervisor
     from companion.posture.calibration import Calibration
     from companion.posture.guide import Prompt
     from companion.recording import RecordingWriter
@@ -78,6 +90,7 @@ class Plan:
     asked: Asked  # of the guided calibration
     act: Act | None = None  # a simulated sensor
     address: str | None = None
+    key: bytes = field(default=b"", repr=False)  # of a sensor whose advertisements are encrypted
     verify: "Callable[[Reading], None] | None" = None
     duration_s: float | None = None
     guided: bool = False  # begin with the guided calibration
@@ -215,28 +228,39 @@ class Live:
         self._listener.report(last)
 
     async def _stay_connected(self, air: Air) -> None:
-        from companion.link.supervisor import Supervisor
-
         assert self._stop is not None
-        supervisor = Supervisor(
-            self._plan.driver,
-            air.radio,
-            self._sequencer.put,
-            host.boot_ns,
-            rate_hz=self._header.rate_hz,
-            address=self._plan.address,
-            verify=self._plan.verify,
-            on_status=self._status,
-        )
+        link = self._link(air)
         besides = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_the_clock(air))]
         try:
-            await supervisor.run(self._stop)
+            await link.run(self._stop)
         except ScriptRefused as error:
             raise UsageError(str(error), "Another sensor, or another driver, may do.") from error
         finally:
             for task in besides:
                 task.cancel()
             await asyncio.gather(*besides, return_exceptions=True)
+
+    def _link(self, air: Air) -> "Supervisor | Ear":
+        """What stays with the sensor: connected to it, or listening to what it advertises."""
+        plan, put = self._plan, self._sequencer.put
+        if plan.driver.broadcasts:
+            from companion.link.listener import Listener as Ear
+
+            return Ear(
+                plan.driver, air.radio, put, host.boot_ns, address=plan.address, key=plan.key, on_status=self._status
+            )
+        from companion.link.supervisor import Supervisor
+
+        return Supervisor(
+            plan.driver,
+            air.radio,
+            put,
+            host.boot_ns,
+            rate_hz=self._header.rate_hz,
+            address=plan.address,
+            verify=plan.verify,
+            on_status=self._status,
+        )
 
     async def _tick(self) -> None:
         """The host's clock, once a second; now and then with the wall clock beside it.
@@ -270,7 +294,7 @@ class Live:
         self._stop.set()
 
     def _status(self, status: "LinkStatus") -> None:
-        from companion.link.supervisor import LinkState
+        from companion.link.status import LinkState
 
         self._connected = self._connected or status.state is LinkState.STREAMING
         self._listener.link(status)
@@ -278,7 +302,7 @@ class Live:
     def _arrived(self, frame: Frame) -> None:
         """A frame has its number; what arrives within a moment is worked on together."""
         self._pending.append(frame)
-        if isinstance(frame, Notification):
+        if isinstance(frame, Notification | Advertisement):
             self._heard_ns = frame.t_host_ns
         loop = asyncio.get_running_loop()
         if isinstance(frame, Tick):  # says nothing by itself while packets come: it goes with the next one

@@ -18,16 +18,15 @@ from companion.commands.pinned import pinned
 from companion.commands.places import Places, checked_alias, close_cut_off, new_session_file, open_data, places
 from companion.commands.settings_file import in_force
 from companion.commands.store import Sensor, Store
-from companion.errors import DeviceNotFound
+from companion.errors import DeviceNotFound, UsageError
 from companion.settings import Settings
-from firmware_protocol.drivers import driver
+from firmware_protocol.drivers import Driver, driver
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
     from companion.posture.calibration import Calibration
 
 SIMULATED_ALIAS = "simulated"
-SIMULATED_DRIVER = "posture_v1"
 
 
 def run(options: MonitorOptions) -> None:
@@ -59,7 +58,24 @@ def sensor_of(alias: str | None, act: Act | None, store: Store) -> Sensor:
                 f"{sensor.alias!r} is a simulated sensor.", "Add --simulated, or find a real one with `posture pair`."
             )
         return sensor
-    return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=SIMULATED_DRIVER, address="", rate_hz="50")
+    return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=act.driver, address="", simulated="yes")
+
+
+def rate_of(sensor: Sensor) -> float | None:
+    """The rate that a sensor is asked for: what is remembered, else its driver's usual one; None: it has its own."""
+    usual_hz = driver_of(sensor).usual_rate_hz
+    return sensor.asked_hz or (None if usual_hz is None else float(usual_hz))
+
+
+def driver_of(sensor: Sensor) -> Driver:
+    """The driver of a remembered sensor; raises UsageError where it is not installed."""
+    try:
+        return driver(sensor.driver)
+    except KeyError:
+        raise UsageError(
+            f"the driver {sensor.driver!r} of {sensor.alias!r} is not installed.",
+            "Install the package that brings it, or pair the sensor anew.",
+        ) from None
 
 
 def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act | None, sensor: Sensor) -> Plan:
@@ -73,7 +89,7 @@ def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act |
             device=sensor.alias,
             settings=settings,
             origin="simulated" if act else "live",
-            rate_hz=float(sensor.rate_hz) if sensor.rate_hz else None,
+            rate_hz=rate_of(sensor),
             calibration_json=known,
         )
 
@@ -85,11 +101,12 @@ def _plan(options: MonitorOptions, where: Places, settings: Settings, act: Act |
 
     return Plan(
         header=header,
-        driver=driver(sensor.driver),
+        driver=driver_of(sensor),
         file=new_session_file(where, sensor.alias, host.utc_ns()),
         asked=asked_of(settings, understood(known)),
         act=act,
         address=sensor.address or None,
+        key=sensor.key_bytes,
         verify=pinned(sensor),
         duration_s=options.duration_s,
         guided=options.calibrate or (act is not None and known is None),

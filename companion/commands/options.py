@@ -29,7 +29,7 @@ class Simulation:
     """A simulated sensor in place of the radio."""
 
     story: str | None = None  # a built-in story or a motion file; None: no simulation, the real radio
-    device: str | None = None  # the driver whose protocol it speaks; None: posture_v1
+    device: str | None = None  # the driver whose protocol it speaks, or several, with commas; None: posture_v1
     faults: tuple[str, ...] = ()  # KIND@START[+LENGTH], as given
 
 
@@ -52,6 +52,7 @@ class PairOptions:
     style: Style = "auto"
     alias: str | None = None
     address: str | None = None
+    key: bytes = field(default=b"", repr=False)  # of a sensor whose advertisements are encrypted
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,6 +111,14 @@ class SessionsOptions:
     """`posture sessions`."""
 
     shared: Shared = field(default_factory=Shared)
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DevicesOptions:
+    """`posture devices`."""
+
+    name: str | None = None  # this driver only
     as_json: bool = False
 
 

@@ -1,38 +1,23 @@
-"""`posture pair`: finds a sensor, bonds with it, reads what it can do, remembers it.
+"""`posture pair`: meets a sensor, remembers it, says what it gives.
 
-Knows: radios, drivers' scripts, the store. Must never know: sessions, what the bytes mean beyond the drivers' own word.
+Knows: the store, what was learned of a sensor. Must never know: radios, scripts, sessions.
 """
 
 import asyncio
 import sys
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
 
-from companion import host
-from companion.commands.air import Act, Air, act_of, on_air
+from companion.commands.air import Act, act_of
+from companion.commands.meeting import SEARCH_S, Met, measured_hz, meet
 from companion.commands.options import PairOptions
 from companion.commands.pinned import identity_of
 from companion.commands.places import checked_alias, open_data, places
 from companion.commands.store import Sensor, Store
-from companion.errors import UsageError
-from firmware_protocol.drivers import Decoded, Driver, driver
-from firmware_protocol.frames import Frame
-from firmware_protocol.scripts import ScriptRefused
+from companion.errors import DeviceNotFound
+from firmware_protocol.drivers import Battery
 
-if TYPE_CHECKING:
-    from companion.link.scan import Found
-
-SEARCH_S = 10.0
-
-
-@dataclass(frozen=True, slots=True)
-class _Met:
-    """A sensor that was connected to, and what it said."""
-
-    found: "Found"
-    driver: Driver
-    frames: tuple[Frame, ...]
+_AGREE_PCT = 10.0
+"""A rate that is measured over two seconds, with packets that come when the radio likes, is no better than this."""
 
 
 def run(options: PairOptions) -> None:
@@ -40,30 +25,43 @@ def run(options: PairOptions) -> None:
     where = open_data(places(options.shared.data_dir))
     store = Store(where)
     act = act_of(options.simulation)
-    wanted = None if options.alias is None else checked_alias(options.alias)
-    met = asyncio.run(_meet(act, options.address))
-    decoded = met.driver.new_decoder().feed(met.frames)
-    rate_hz = next((each.rate_hz for each in decoded.segments if each.rate_hz), None)
+    known = None if options.alias is None else store.sensors().get(checked_alias(options.alias))
+    met = _met(act, options, known)
     identity = identity_of(met.frames)
-    alias = wanted or _known_alias(store, identity, met.found.address) or _free_alias(store)
+    alias = options.alias or _known_alias(store, identity, met.found.address) or _free_alias(store)
     sensor = Sensor(
         alias=alias,
         driver=met.driver.name,
         address=met.found.address,
         name=met.found.name,
         identity=identity,
-        rate_hz="" if rate_hz is None else f"{rate_hz:g}",
+        rate_hz=_asked_hz(met),
         paired_utc=datetime.now(UTC).isoformat(timespec="seconds"),
         simulated="yes" if act else "",
+        key=options.key.hex(),
     )
     store.remember(sensor)
-    for line in _learned(sensor, decoded):
+    for line in _learned(sensor, met):
         print(line)
     is_default = store.default_alias() == alias
     print(
         "`posture monitor` uses it from now on." if is_default else f"`posture monitor {alias}` uses it.",
         file=sys.stderr,
     )
+
+
+def _met(act: Act | None, options: PairOptions, known: Sensor | None) -> Met:
+    """The sensor that is meant: the one at the address, the one that has this alias already, or the nearest."""
+    again = known if options.address is None and known is not None and bool(known.simulated) == bool(act) else None
+    try:
+        return asyncio.run(meet(act, options.address if again is None else again.address, options.key))
+    except DeviceNotFound as error:
+        if again is None:
+            raise
+        raise DeviceNotFound(
+            f"The sensor that is paired as {again.alias!r} was not seen within {SEARCH_S:g} s.",
+            "Switch it on and bring it nearer; for another sensor under this name, add --address.",
+        ) from error
 
 
 def _known_alias(store: Store, identity: str, address: str) -> str | None:
@@ -79,46 +77,44 @@ def _free_alias(store: Store) -> str:
     return next(name for name in numbers if name not in taken)
 
 
-async def _meet(act: Act | None, address: str | None) -> _Met:
-    async with on_air(act) as air:
-        found = await _found(air, address)
-        if found.driver is None:
-            raise UsageError(f"{found.name or found.address} is no sensor that this program knows.")
-        chosen = driver(found.driver)
-        return _Met(found, chosen, await _conversation(air, found, chosen))
+def _asked_hz(met: Met) -> str:
+    """The rate that sessions will ask for: the one in force, else the driver's usual one; nothing where none can be."""
+    rate_hz = None if met.driver.broadcasts else met.nominal_hz or met.driver.usual_rate_hz
+    return "" if rate_hz is None else f"{rate_hz:g}"
 
 
-async def _found(air: Air, address: str | None) -> "Found":
-    from companion.link.scan import find
-
-    return await find(air.radio, address=address, timeout_s=SEARCH_S)
-
-
-async def _conversation(air: Air, found: "Found", chosen: Driver) -> tuple[Frame, ...]:
-    """Connect, bond, start and stop: what a session would do, so that trouble shows now."""
-    from companion.link.client import SensorLink
-
-    frames: list[Frame] = []
-    assert found.device is not None
-    link = SensorLink(found.device, air.radio, frames.append, host.boot_ns)
-    try:
-        await link.open(chosen)
-        await link.run(chosen.start(None))
-        await link.run(chosen.stop())
-    except ScriptRefused as error:
-        raise UsageError(str(error), "Another sensor, or another driver, may do.") from error
-    finally:
-        await link.close()
-    return tuple(frames)
-
-
-def _learned(sensor: Sensor, decoded: Decoded) -> list[str]:
+def _learned(sensor: Sensor, met: Met) -> list[str]:
     lines = [f"{sensor.alias}: {sensor.name or sensor.address} ({sensor.driver})"]
-    if sensor.rate_hz:
-        lines.append(f"  rate     {sensor.rate_hz} Hz")
-    levels = [each.percent for each in decoded.batteries if each.percent is not None]
-    if levels:
-        lines.append(f"  battery  {levels[-1]:.0f} %")
+    rate = _rate_words(met)
+    if rate and not met.driver.broadcasts:  # one advertisement says nothing of how often they come
+        lines.append(f"  rate     {rate}")
+    lines.append(f"  gives    {'acceleration, rotation' if met.rotates else 'acceleration, no rotation'}")
+    battery = _battery_words(met.battery)
+    if battery:
+        lines.append(f"  battery  {battery}")
     if not sensor.identity:
         lines.append("  this kind of sensor has no identity of its own: another one could pose as it")
     return lines
+
+
+def _rate_words(met: Met) -> str:
+    """The rate as measured; the nominal one where both agree."""
+    nominal_hz, seen_hz = met.nominal_hz or met.driver.usual_rate_hz, measured_hz(met.samples)
+    if seen_hz is None or nominal_hz is None:
+        hz = seen_hz or nominal_hz
+        return "" if hz is None else f"{_rounded(hz)} Hz"
+    if abs(seen_hz - nominal_hz) <= nominal_hz * _AGREE_PCT / 100:
+        return f"{nominal_hz:g} Hz"
+    return f"{_rounded(seen_hz)} Hz seen, {nominal_hz:g} Hz asked for"
+
+
+def _battery_words(battery: Battery | None) -> str:
+    """Per cent, else volts."""
+    if battery is None or (battery.percent is None and battery.volts is None):
+        return ""
+    return f"{battery.volts:.2f} V" if battery.percent is None else f"{battery.percent:.0f} %"
+
+
+def _rounded(hz: float) -> str:
+    """Two figures: more were not measured."""
+    return f"{hz:.0f}" if hz >= 9.95 else f"{hz:.1f}"

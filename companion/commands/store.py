@@ -5,9 +5,10 @@ Knows: aliases and plain values. Must never know: what is in a calibration (its 
 """
 
 import json
+import math
 import os
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import Any
 
@@ -27,9 +28,33 @@ class Sensor:
     address: str  # what the operating system calls it
     name: str = ""  # what it called itself
     identity: str = ""  # 16 bytes in hexadecimal, read over the encrypted link; "" where the sensor has none
-    rate_hz: str = ""  # samples a second when it was paired; "" where it does not say
+    rate_hz: str = ""  # samples a second that are asked of it; "" where it has a rate of its own
     paired_utc: str = ""  # ISO 8601
     simulated: str = ""  # "yes": there is no such sensor; never the default beside a real one
+    key: str = field(default="", repr=False)  # hexadecimal; of a sensor whose advertisements are encrypted
+
+    @property
+    def asked_hz(self) -> float | None:
+        """The rate to ask it for; None: whatever is its own."""
+        if not self.rate_hz:
+            return None
+        try:
+            rate_hz = float(self.rate_hz)
+        except ValueError:
+            rate_hz = 0.0
+        if not 0 < rate_hz < math.inf:
+            raise UsageError(f"the rate of {self.alias!r} cannot be read.", "`posture pair` finds the sensor anew.")
+        return rate_hz
+
+    @property
+    def key_bytes(self) -> bytes:
+        """The key; empty where it has none."""
+        try:
+            return bytes.fromhex(self.key)
+        except ValueError:
+            raise UsageError(
+                f"the key of {self.alias!r} cannot be read.", "`posture pair --key` takes it anew."
+            ) from None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +114,7 @@ class Store:
 
 
 def _sensor(path: Path, values: object) -> Sensor:
-    names = {field.name for field in fields(Sensor)}
+    names = {each.name for each in fields(Sensor)}
     try:
         return Sensor(**{name: str(value) for name, value in _table(path, values).items() if name in names})
     except TypeError as error:

@@ -11,6 +11,7 @@ from companion.commands.options import Shared, Simulation, Style
 from companion.errors import UsageError
 
 DEFAULT_STORY = "demo"
+KEY_BYTES = 16
 
 
 def with_story(arguments: Sequence[str]) -> list[str]:
@@ -80,6 +81,17 @@ def sensor_axis(text: str) -> tuple[float, float, float]:
             ) from None
     length = -1.0 if sign == "-" else 1.0
     return (length * (name == "x"), length * (name == "y"), length * (name == "z"))
+
+
+def key(text: str) -> bytes:
+    """A key of 16 bytes in hexadecimal; what was typed stands in no message."""
+    try:
+        value = bytes.fromhex(text)
+    except ValueError:
+        value = b""
+    if len(value) != KEY_BYTES:
+        raise UsageError("a key has 32 hexadecimal digits.", "The sensor's own app shows it, as its bind key.")
+    return value
 
 
 def kind(text: str) -> str:

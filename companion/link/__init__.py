@@ -6,8 +6,11 @@ Nothing is imported here, so that `companion.link.sequencer` and `companion.link
     sequencer.py   numbers frames, hands each to the recorder and to the session
     radio.py       which Bluetooth to use: the system's own, or a simulated one
     scan.py        who is in range
-    client.py      one connection: pairs, checks services, runs a driver's script
+    client.py      one connection: checks services, pairs, runs a driver's scripts
     liveness.py    when the last sample came
     supervisor.py  keeps one sensor connected for as long as it takes
+    listener.py    the same for a sensor that only advertises
+    status.py      what the link is doing, for a screen
+    waiting.py     waiting that has an end
     errors.py      bleak's exceptions, translated
 """

@@ -1,4 +1,4 @@
-"""One connection to one sensor: connects, pairs, checks services, carries out a driver's script, disconnects.
+"""One connection to one sensor: connects, checks services, pairs, carries out a driver's scripts, disconnects.
 
 Knows: bleak's client, scripts, frames. Must never know: what the bytes mean, why the link is wanted, when to
 try again.
@@ -21,7 +21,7 @@ from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
 from companion.errors import ConnectionLost, LinkError, PairingRefused
-from companion.link.errors import link_errors, lost, pairing_refused
+from companion.link.errors import asks_for_pairing, link_errors, lost, pairing_refused
 from companion.link.radio import Radio
 from companion.link.waiting import within
 from firmware_protocol import (
@@ -30,6 +30,7 @@ from firmware_protocol import (
     Frame,
     GattStep,
     Notification,
+    Pairing,
     Read,
     Reading,
     Script,
@@ -38,6 +39,7 @@ from firmware_protocol import (
     Write,
     Written,
 )
+from firmware_protocol.recognition import lacking
 
 CONNECT_TIMEOUT_S = 20.0  # bleak's own limit is within; Linux needs up to 10 s for a sensor at the edge of its range
 PAIR_TIMEOUT_S = 30.0  # a person may have to press a button on the desktop
@@ -65,7 +67,11 @@ class SensorLink:
         self._clock = clock
         self._lost = asyncio.Event()
         self._silenced = False
-        self._subscribed: set[str] = set()
+        self._driver: Driver | None = None
+        self._may_pair = False
+        self._paired = False
+        self._written = False
+        self._subscribed: set[int] = set()
         self._inbox: defaultdict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=_INBOX))
         self._arrival = asyncio.Event()
         self._in_script = False
@@ -83,22 +89,42 @@ class SensorLink:
         sizes = [each.max_write_without_response_size for each in self._client.services.characteristics.values()]
         return max(sizes) + 3 if sizes else None  # BlueZ tells the MTU by this only
 
-    async def open(self, driver: Driver, *, pair: bool = True) -> None:
-        """Connect, check that the driver's services are there, and pair where the system has a call for it.
+    @property
+    def offers(self) -> tuple[str, ...]:
+        """The UUIDs of the connected sensor's services, 128 bits in lower case. Raises LinkError where it is gone."""
+        with link_errors():
+            return tuple(service.uuid for service in self._client.services)
 
-        Raises LinkError; ScriptRefused where a service is missing.
-        """
+    @property
+    def was_written_to(self) -> bool:
+        """Whether a script has told the sensor to do something."""
+        return self._written
+
+    async def open(self, driver: Driver, *, pair: bool = True) -> None:
+        """Connect to a sensor of this driver. Raises LinkError; ScriptRefused where a service is missing."""
+        await self.connect()
+        await self.prepare(driver, pair=pair)
+
+    async def connect(self) -> None:
+        """Connect to whatever it is, and learn its services. Raises LinkError."""
         with link_errors():
             async with asyncio.timeout(CONNECT_TIMEOUT_S):
                 await self._client.connect()
         if not self._client.is_connected:
             raise lost()
         self._lost.clear()  # a system may report the loss of an earlier connection while this one is made
-        services = self._client.services
-        missing = [uuid for uuid in driver.services if services.get_service(uuid) is None]
+
+    async def prepare(self, driver: Driver, *, pair: bool = True) -> None:
+        """Check that the driver's services are there, then pair where it always does so.
+
+        With `pair` false there is no pairing, now or later. Raises LinkError; ScriptRefused where a service is missing.
+        """
+        self._driver, self._may_pair = driver, pair
+        offered = self.offers
+        missing = [uuid for uuid in driver.services if uuid not in offered]
         if missing:
-            raise ScriptRefused(f"The sensor does not offer the service {missing[0]} that {driver.name} needs.")
-        if pair:
+            raise ScriptRefused(lacking(driver, f"the service {missing[0]}"))
+        if pair and driver.pairing is Pairing.ALWAYS:
             await self._pair()
 
     async def run(self, script: Script) -> None:
@@ -143,6 +169,7 @@ class SensorLink:
         return True
 
     async def _pair(self) -> None:
+        self._paired = True
         try:
             await self._within(self._client.pair(), PAIR_TIMEOUT_S)
         except NotImplementedError:  # macOS pairs by itself, at the first protected read
@@ -155,27 +182,83 @@ class SensorLink:
             raise error if isinstance(error, PairingRefused) else pairing_refused() from error
 
     async def _do(self, step: GattStep) -> bytes:
-        match step:
-            case Read(characteristic):
-                data = bytes(await self._within(self._client.read_gatt_char(characteristic), STEP_TIMEOUT_S))
-                self._tell(Reading(t_host_ns=self._clock(), characteristic=characteristic, data=data))
-                return data
-            case Write(characteristic, data, with_response):
-                self._inbox.clear()  # what is awaited next is an answer to this
-                writing = self._client.write_gatt_char(characteristic, data, response=with_response)
-                await self._within(writing, STEP_TIMEOUT_S)
-                self._tell(Written(t_host_ns=self._clock(), characteristic=characteristic, data=data))
-            case Subscribe(characteristic):
-                await self._subscribe(characteristic)
-            case Await(characteristic, timeout_s, accept):
-                return await self._within(self._next(characteristic, accept), timeout_s)
+        """A step, and once more after pairing where the sensor wants that first."""
+        try:
+            return await self._once(step)
+        except LinkError as error:
+            if _is_optional(step):
+                return self._without(step, error)
+            if not self._pairs_for(error):
+                raise
+        await self._pair()
+        return await self._once(step)
+
+    def _pairs_for(self, error: LinkError) -> bool:
+        when_asked = self._driver is not None and self._driver.pairing is Pairing.WHEN_ASKED
+        return when_asked and self._may_pair and not self._paired and asks_for_pairing(error)
+
+    def _without(self, step: GattStep, error: LinkError) -> bytes:
+        """What an optional step comes to that was refused; a link that is gone is another matter."""
+        if self._lost.is_set():
+            raise error
+        log.debug("%s is let pass: %s", step, error)
         return b""
 
-    async def _subscribe(self, characteristic: str) -> None:
+    async def _once(self, step: GattStep) -> bytes:
+        if isinstance(step, Await):
+            return await self._within(self._next(step.characteristic, step.accept), step.timeout_s)
+        found = self._characteristic(step)
+        if found is None:
+            log.debug("%s is let pass: the sensor has none", step)
+            return b""
+        match step:
+            case Read(characteristic):
+                data = bytes(await self._within(self._client.read_gatt_char(found), STEP_TIMEOUT_S))
+                self._tell(Reading(t_host_ns=self._clock(), characteristic=characteristic, data=data))
+                return data
+            case Write():
+                await self._write(step, found)
+            case Subscribe():
+                await self._subscribe(found)
+        return b""
+
+    def _characteristic(self, step: Read | Write | Subscribe) -> BleakGATTCharacteristic | None:
+        """What a step is about, in its own service or in the driver's; None: an optional one that is not there.
+
+        Raises ScriptRefused where the step needs it, LinkError where the link is gone.
+        """
+        driver, wanted = self._driver, step.characteristic.lower()
+        first = (step.service.lower(),) if step.service else () if driver is None else driver.services
+        with link_errors():
+            services = sorted(self._client.services, key=lambda service: service.uuid not in first)
+        for service in services:
+            if not step.service or service.uuid in first:
+                for each in service.characteristics:
+                    if each.uuid == wanted:
+                        return each
+        if _is_optional(step):
+            return None
+        missing = f"the characteristic {wanted}"
+        raise ScriptRefused(lacking(driver, missing) if driver else f"The sensor does not offer {missing}.")
+
+    async def _write(self, step: Write, characteristic: BleakGATTCharacteristic) -> None:
+        """In the way that the characteristic takes, whatever is asked for; then wait as long as the step says."""
+        self._inbox.clear()  # what is awaited next is an answer to this
+        can = {"write": True, "write-without-response": False}
+        ways = {with_response for name, with_response in can.items() if name in characteristic.properties}
+        response = ways.pop() if len(ways) == 1 else step.with_response
+        writing = self._client.write_gatt_char(characteristic, step.data, response=response)
+        self._written = True
+        await self._within(writing, STEP_TIMEOUT_S)
+        self._tell(Written(t_host_ns=self._clock(), characteristic=step.characteristic, data=step.data))
+        if step.settle_s > 0 and await self.wait_lost(step.settle_s):
+            raise lost()
+
+    async def _subscribe(self, characteristic: BleakGATTCharacteristic) -> None:
         """Exactly once per connection: twice, and some systems deliver everything twice."""
-        if characteristic not in self._subscribed:
+        if characteristic.handle not in self._subscribed:
             await self._within(self._client.start_notify(characteristic, self._notified), STEP_TIMEOUT_S)
-            self._subscribed.add(characteristic)
+            self._subscribed.add(characteristic.handle)
 
     def _notified(self, characteristic: BleakGATTCharacteristic, value: bytearray) -> None:
         uuid, data = characteristic.uuid, bytes(value)
@@ -200,6 +283,10 @@ class SensorLink:
 
     async def _within(self, doing: Awaitable[T], timeout_s: float) -> T:
         return await within(doing, timeout_s, self._lost)
+
+
+def _is_optional(step: GattStep) -> bool:
+    return isinstance(step, Read | Subscribe) and step.optional
 
 
 def _next_step(script: Script, reply: bytes | None) -> GattStep | None:

@@ -149,6 +149,22 @@ _SECURITY_CODES = frozenset(
 )
 
 
+_NOT_PAIRED = "Not paired"  # how BlueZ words the same, as org.bluez.Error.NotPermitted
+
+
+def asks_for_pairing(error: LinkError) -> bool:
+    """Whether a request was refused because the link is not encrypted, as far as the system tells.
+
+    BlueZ answers a protected read on a link that nobody has paired with "Unlikely Error" at times.
+    """
+    cause = error.__cause__
+    if isinstance(cause, BleakGATTProtocolError):
+        return cause.code in _SECURITY_CODES or cause.code is _Code.UNLIKELY_ERROR
+    if isinstance(cause, BleakDBusError) and _NOT_PAIRED in (cause.dbus_error_details or ""):
+        return True
+    return isinstance(error, PairingRefused)
+
+
 def _of_availability(error: BleakError) -> LinkError:
     assert isinstance(error, BleakBluetoothNotAvailableError)
     return BY_REASON[error.reason]()

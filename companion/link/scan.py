@@ -5,7 +5,8 @@ Knows: bleak's scanner and adapter, the drivers' matches. Must never know: conne
 
 import asyncio
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 
 from bleak import BleakAdapter, BleakScanner
 from bleak.backends.device import BLEDevice
@@ -16,16 +17,22 @@ from companion.host import boot_ns
 from companion.link.errors import link_errors
 from companion.link.radio import Radio
 from companion.text import printable
-from firmware_protocol import Advertisement, Driver, best_match
+from firmware_protocol import Advertisement, Driver, Unusable, best_match, unusable
+from firmware_protocol import driver as driver_called
 
 MAX_REMEMBERED = 256
 BATTERY_SERVICE = "0000180f-0000-1000-8000-00805f9b34fb"
+CLAIM_S = 2.0
+"""So long an address that no driver claims is listened to once it is seen: the name comes with a packet of its own."""
 _NO_SIGNAL = -1000
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A device in range. `driver` names the driver that is surest of it; None where none claims it."""
+    """A device in range. `driver` names the driver that is surest of it; None where none claims it.
+
+    `unusable` says why, where it is known that no driver can use it.
+    """
 
     address: str
     name: str  # printable; empty where it tells none
@@ -34,11 +41,14 @@ class Found:
     advertisement: Advertisement
     battery: float | None = None  # per cent, where it is advertised
     device: BLEDevice | None = field(default=None, repr=False, compare=False)  # what bleak connects to
+    confidence: float | None = None  # how sure the driver is, above 0 to 1
+    unusable: Unusable | None = None
 
     @property
-    def rank(self) -> tuple[bool, int]:
-        """Known devices before unknown ones, then by signal: greater is better."""
-        return (self.driver is not None, _NO_SIGNAL if self.rssi is None else self.rssi)
+    def rank(self) -> tuple[bool, bool, int]:
+        """What a driver takes, what is known to be of no use, strangers; then by signal. Greater is better."""
+        known = self.unusable is not None
+        return (self.driver is not None, known, _NO_SIGNAL if self.rssi is None else self.rssi)
 
 
 class Sightings:
@@ -51,12 +61,14 @@ class Sightings:
 
     def see(self, device: BLEDevice, data: AdvertisementData) -> Found:
         """Note an advertisement; a full memory forgets the device of lowest rank, this one perhaps."""
-        advertisement = _advertisement(device, data, self._clock())
+        advertisement = advertisement_of(device, data, self._clock())
         before = self._found.get(device.address)
-        if before is not None and _same_content(before.advertisement, advertisement):
-            found = Found(before.address, before.name, data.rssi, before.driver, advertisement, before.battery, device)
+        if before is not None and same_content(before.advertisement, advertisement):
+            found = replace(before, rssi=data.rssi, advertisement=advertisement, device=device)
         else:
             found = _found(device, advertisement)
+            if before is not None and _stands(before, found):
+                found = replace(found, driver=before.driver, confidence=before.confidence, unusable=None)
         self._found[device.address] = found
         if len(self._found) > self._limit:
             del self._found[min(self._found.values(), key=lambda each: each.rank).address]
@@ -64,7 +76,7 @@ class Sightings:
 
     def best_first(self) -> list[Found]:
         """Everything remembered, strongest signal first."""
-        return sorted(self._found.values(), key=lambda each: (-each.rank[1], each.address))
+        return sorted(self._found.values(), key=lambda each: (-each.rank[-1], each.address))
 
 
 async def scan(radio: Radio, timeout_s: float, clock: Callable[[], int] = boot_ns) -> list[Found]:
@@ -88,19 +100,23 @@ async def find(
 ) -> Found:
     """The sensor with this address; without one, the strongest that this driver (or any, where None) knows.
 
-    Returns as soon as the address is seen, or `settle_s` after the first match, so that the nearest of
-    several is taken. A sensor that this computer is connected to already (an earlier program ended badly)
-    counts as seen, for it does not advertise. Raises DeviceNotFound after `timeout_s`, LinkError where
-    Bluetooth does not work.
+    Returns as soon as the address is seen (where no driver is meant and none claims it yet, up to `CLAIM_S` later), or
+    `settle_s` after the first match, so that the nearest of several is taken. A sensor that this computer is connected
+    to already (an earlier program ended badly) counts as seen, for it does not advertise. Raises DeviceNotFound after
+    `timeout_s`, LinkError where Bluetooth does not work.
     """
     wanted = _wanting(driver, address)
     sightings = Sightings(clock)
     first: asyncio.Future[Found] = asyncio.get_running_loop().create_future()
+    claimed = asyncio.Event()
 
     def saw(device: BLEDevice, data: AdvertisementData) -> None:
         found = sightings.see(device, data)
-        if wanted(found) and not first.done():
-            first.set_result(found)
+        if wanted(found):
+            if not first.done():
+                first.set_result(found)
+            if driver is not None or found.driver is not None:
+                claimed.set()
 
     async with radio.scanning:
         for connected in await _connected_already(radio, driver, clock()):
@@ -109,10 +125,15 @@ async def find(
         with link_errors():
             async with BleakScanner(saw, backend=radio.scanner_backend):
                 if not (await asyncio.wait({first}, timeout=timeout_s))[0]:
-                    raise _not_found(driver, address, timeout_s)
-                if address is None:
-                    await asyncio.sleep(settle_s)
+                    raise not_found(driver, address, timeout_s)
+                await (asyncio.sleep(settle_s) if address is None else _for_a_while(claimed))
     return next(filter(wanted, sightings.best_first()), first.result())
+
+
+async def _for_a_while(claimed: asyncio.Event) -> None:
+    with suppress(TimeoutError):
+        async with asyncio.timeout(CLAIM_S):
+            await claimed.wait()
 
 
 def _seeing(sightings: Sightings) -> Callable[[BLEDevice, AdvertisementData], None]:
@@ -130,7 +151,8 @@ def _wanting(driver: Driver | None, address: str | None) -> Callable[[Found], bo
     return lambda found: found.driver is not None
 
 
-def _not_found(driver: Driver | None, address: str | None, timeout_s: float) -> DeviceNotFound:
+def not_found(driver: Driver | None, address: str | None, timeout_s: float) -> DeviceNotFound:
+    """Nobody answered within `timeout_s`."""
     what = "The sensor" if address is not None else "A sensor" if driver is None else f"A {driver.name} sensor"
     return DeviceNotFound(
         f"{what} was not seen within {round(timeout_s, 1):g} s.",
@@ -140,22 +162,25 @@ def _not_found(driver: Driver | None, address: str | None, timeout_s: float) -> 
 
 async def _connected_already(radio: Radio, driver: Driver | None, now_ns: int) -> Iterable[Found]:
     """Sensors that the system is connected to; none where it cannot say (the scan tells what is wrong)."""
-    services = driver.services if driver is not None else ()
-    if not radio.knows_connected or not services:
+    if driver is None or not driver.services or not radio.knows_connected:
         return []
     try:
         adapter = await BleakAdapter.get(backend=radio.adapter_backend)
-        devices = await adapter.get_connected_devices(list(services))
+        devices = await adapter.get_connected_devices(list(driver.services))
     except Exception:  # whatever it is: asking is a convenience, and scanning comes next
         return []
     told = [
-        Advertisement(t_host_ns=now_ns, address=each.address, name=each.name, service_uuids=services)
+        Advertisement(t_host_ns=now_ns, address=each.address, name=each.name, service_uuids=driver.services)
         for each in devices
     ]
-    return [_found(device, advertisement) for device, advertisement in zip(devices, told, strict=True)]
+    return [
+        replace(_found(device, advertisement), driver=driver.name, unusable=None)
+        for device, advertisement in zip(devices, told, strict=True)
+    ]
 
 
-def _advertisement(device: BLEDevice, data: AdvertisementData, now_ns: int) -> Advertisement:
+def advertisement_of(device: BLEDevice, data: AdvertisementData, now_ns: int) -> Advertisement:
+    """An advertisement as bleak tells it, as a frame."""
     return Advertisement(
         t_host_ns=now_ns,
         address=device.address,
@@ -167,13 +192,21 @@ def _advertisement(device: BLEDevice, data: AdvertisementData, now_ns: int) -> A
     )
 
 
-def _same_content(one: Advertisement, other: Advertisement) -> bool:
+def same_content(one: Advertisement, other: Advertisement) -> bool:
+    """Whether two advertisements say the same, the signal aside."""
     return (
         one.name == other.name
         and one.service_uuids == other.service_uuids
         and one.manufacturer_data == other.manufacturer_data
         and one.service_data == other.service_data
     )
+
+
+def _stands(before: Found, now: Found) -> bool:
+    """Whether an earlier claim holds on: packets of one sensor differ, and not each has its name or its motion."""
+    if before.driver is None or now.driver is not None:
+        return False
+    return now.unusable is None or driver_called(before.driver).broadcasts
 
 
 def _found(device: BLEDevice, advertisement: Advertisement) -> Found:
@@ -186,6 +219,8 @@ def _found(device: BLEDevice, advertisement: Advertisement) -> Found:
         advertisement=advertisement,
         battery=_battery(known, advertisement),
         device=device,
+        confidence=known.match(advertisement) if known is not None else None,
+        unusable=unusable(advertisement) if known is None else None,
     )
 
 

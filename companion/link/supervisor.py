@@ -9,25 +9,16 @@ or Bluetooth is off.
 
 import asyncio
 import logging
-import random
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, replace
-from enum import Enum
 
-from companion.errors import (
-    BluetoothOff,
-    ConnectionLost,
-    DeviceNotFound,
-    LinkError,
-    PairingRefused,
-    PermissionMissing,
-)
+from companion.errors import ConnectionLost, DeviceNotFound, LinkError
 from companion.host import boot_ns
 from companion.link.client import SensorLink
 from companion.link.liveness import Liveness
 from companion.link.radio import Radio
 from companion.link.scan import Found, find
-from companion.link.waiting import end_task
+from companion.link.status import LINK_LOST, SILENT, LinkState, LinkStatus, Reporter, cause_of
+from companion.link.waiting import Backoff, end_task, until_stopped
 from firmware_protocol import Driver, Frame, LinkDown, LinkUp, Reading, ScriptRefused
 
 FIRST_TIMEOUT_S = 30.0
@@ -36,61 +27,9 @@ STEADY_S = 10.0  # a link that lived this long starts the back-off anew
 STOP_TIMEOUT_S = 5.0
 ASK_TWICE_S = 0.5
 SILENCE_S = 15.0  # or five of the driver's longest intervals
-
-LINK_LOST = "link lost"
-SILENT = "connected but silent"
-NO_ANSWER = "sensor did not answer"
-PAIRING = "pairing refused"
-REFUSED = "sensor not accepted"
+BATTERY_EVERY_S = 600.0
 
 log = logging.getLogger(__name__)
-
-
-class LinkState(Enum):
-    """What the supervisor is doing."""
-
-    SCANNING = "scanning"  # for the first time
-    CONNECTING = "connecting"
-    STARTING = "starting"
-    STREAMING = "streaming"
-    LOST = "lost"  # looking for a sensor that was there before
-    STOPPED = "stopped"
-
-
-@dataclass(frozen=True, slots=True)
-class LinkStatus:
-    """A picture of the link for a screen. Times are on the host's boot-time clock."""
-
-    state: LinkState = LinkState.SCANNING
-    since_ns: int = 0  # when this state began
-    attempt: int = 0  # tries since the sensor last streamed
-    cause: str = ""  # why the link went, or why the last try failed
-    lost_since_ns: int | None = None  # when the link went; None while it streams
-    address: str = ""
-    name: str = ""
-    rssi: int | None = None  # dBm, when it was found
-
-
-class Backoff:
-    """Half a second, doubling to a minute, each time shortened at random by up to half."""
-
-    def __init__(
-        self, random_unit: Callable[[], float] = random.random, first_s: float = 0.5, longest_s: float = 60.0
-    ) -> None:
-        self._random_unit = random_unit
-        self._first_s = first_s
-        self._longest_s = longest_s
-        self._tries = 0
-
-    def next_s(self) -> float:
-        """How long to wait before the next try, in seconds."""
-        full_s = min(self._longest_s, self._first_s * 2.0 ** min(self._tries, 30))
-        self._tries += 1
-        return full_s * (1.0 - 0.5 * self._random_unit())
-
-    def reset(self) -> None:
-        """Begin again at the shortest."""
-        self._tries = 0
 
 
 class Supervisor:
@@ -101,7 +40,7 @@ class Supervisor:
     driver knows, and after the first connection only that one. verify: may look at each Reading of the start
     script, and raise ScriptRefused for a sensor that is not the one meant. silence_s: how long a connected
     sensor may send no samples. on_status: called in the radio's thread whenever the status changes. sleep,
-    backoff: for tests.
+    backoff, battery_every_s: for tests.
     """
 
     def __init__(
@@ -121,6 +60,7 @@ class Supervisor:
         on_status: Callable[[LinkStatus], None] | None = None,
         backoff: Backoff | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        battery_every_s: float = BATTERY_EVERY_S,
     ) -> None:
         self._driver = driver
         self._radio = radio
@@ -133,17 +73,19 @@ class Supervisor:
         self._silence_s = max(SILENCE_S, 5 * driver.longest_interval_s) if silence_s is None else silence_s
         self._first_timeout_s = first_timeout_s
         self._scan_window_s = scan_window_s
-        self._on_status = on_status
         self._backoff = backoff or Backoff()
         self._sleep = sleep
-        self._status = LinkStatus(since_ns=clock())
+        self._battery_every_s = battery_every_s
+        self._reporter = Reporter(clock, on_status)
+        self._report = self._reporter.report
         self._link: SensorLink | None = None
+        self._asking: asyncio.Task[None] | None = None
         self._liveness = Liveness(driver.new_decoder, clock())
 
     @property
     def status(self) -> LinkStatus:
         """The present picture; a value, safe to read from any thread."""
-        return self._status
+        return self._reporter.status
 
     async def run(self, stop: asyncio.Event) -> None:
         """Stay with the sensor until `stop` is set; then stop it in an orderly way and disconnect.
@@ -151,16 +93,7 @@ class Supervisor:
         Only the first connection can fail: DeviceNotFound after `first_timeout_s`, any other LinkError or
         ScriptRefused at once (a lost connection is tried again until then). An orderly end is no LinkDown.
         """
-        keeping = asyncio.create_task(self._keep())
-        stopping = asyncio.create_task(stop.wait())
-        try:
-            await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            stopping.cancel()
-            await end_task(keeping)
-            await self._end()
-        if not keeping.cancelled():
-            keeping.result()
+        await until_stopped(self._keep(), stop, self._end)
 
     async def _keep(self) -> None:
         await self._connect_first()
@@ -179,7 +112,7 @@ class Supervisor:
                 pause_s = self._backoff.next_s()
                 if loop.time() + pause_s >= deadline:
                     raise
-                self._report(self._looking, cause=_cause(error))
+                self._report(self._reporter.looking, cause=cause_of(error))
                 log.debug("first connection: %s", error)
             await self._sleep(pause_s)
 
@@ -191,12 +124,12 @@ class Supervisor:
                 continue  # the window was the pause
             except (LinkError, ScriptRefused) as error:
                 log.debug("reconnecting: %s", error)
-                self._report(self._looking, cause=_cause(error))
+                self._report(self._reporter.looking, cause=cause_of(error))
             await self._sleep(self._backoff.next_s())
 
     async def _attempt(self, timeout_s: float) -> None:
         """Find the sensor, connect, start it. Raises LinkError (_NotSeen: not found), ScriptRefused."""
-        self._report(self._looking, attempt=self._status.attempt + 1)
+        self._report(self._reporter.looking, attempt=self.status.attempt + 1)
         try:
             found = await find(
                 self._radio,
@@ -211,6 +144,8 @@ class Supervisor:
         await self._start(found)
         self._address = found.address
         self._report(LinkState.STREAMING, attempt=0, cause="", lost_since_ns=None)
+        assert self._link is not None
+        self._asking = asyncio.create_task(self._ask_battery(self._link))
 
     async def _start(self, found: Found) -> None:
         assert found.device is not None
@@ -224,7 +159,9 @@ class Supervisor:
             self._report(LinkState.STARTING)
             await link.run(self._driver.start(self._rate_hz))
         except (LinkError, ScriptRefused) as error:
-            cause = LINK_LOST if link.is_lost else _cause(error)
+            cause = LINK_LOST if link.is_lost else cause_of(error)
+            if link.was_written_to:  # it may have been told to start: some go on until their battery is empty
+                await self._quieten(link)
             await self._drop(cause, up=up)
             raise
 
@@ -240,36 +177,54 @@ class Supervisor:
             if await self._link.wait_lost(ASK_TWICE_S if asked_twice else left_s):
                 return LINK_LOST
 
+    async def _ask_battery(self, link: SensorLink) -> None:
+        """Ask for the battery's level, now and every ten minutes; data arrive meanwhile, and no answer is no matter."""
+        while (ask := self._driver.ask_battery) is not None:
+            try:
+                await link.run(ask())
+            except (LinkError, ScriptRefused) as error:
+                log.debug("asking for the battery: %s", error)
+            await asyncio.sleep(self._battery_every_s)
+
+    async def _stop_asking(self) -> None:
+        asking, self._asking = self._asking, None
+        if asking is not None:
+            await end_task(asking)
+
+    async def _quieten(self, link: SensorLink) -> None:
+        """Tell a sensor to stop, if it still hears."""
+        if link.is_lost:
+            return
+        try:
+            async with asyncio.timeout(STOP_TIMEOUT_S):
+                await link.run(self._driver.stop())
+        except (LinkError, ScriptRefused, TimeoutError) as error:
+            log.debug("stopping: %s", error)
+
     async def _drop(self, cause: str, *, up: bool = True) -> None:
         """Let go of the link: LinkDown at once, then the disconnection, which may take seconds."""
         link, self._link = self._link, None
         assert link is not None
         link.silence()
         now_ns = self._clock()
-        if self._status.state is LinkState.STREAMING and now_ns - self._status.since_ns >= STEADY_S * 1e9:
+        if self.status.state is LinkState.STREAMING and now_ns - self.status.since_ns >= STEADY_S * 1e9:
             self._backoff.reset()
         if up:
             self._emit(LinkDown(t_host_ns=now_ns, cause=cause))
-            if self._status.lost_since_ns is None:
+            if self.status.lost_since_ns is None:
                 self._report(LinkState.LOST, cause=cause, lost_since_ns=now_ns)
+        await self._stop_asking()
         await link.close()
 
     async def _end(self) -> None:
-        """Stop the sensor if it streams, disconnect whatever there is."""
+        """Stop the sensor if it streams, or was about to, and disconnect whatever there is."""
+        await self._stop_asking()
         link, self._link = self._link, None
         if link is not None:
-            if self._status.state is LinkState.STREAMING and not link.is_lost:
-                try:
-                    async with asyncio.timeout(STOP_TIMEOUT_S):
-                        await link.run(self._driver.stop())
-                except (LinkError, ScriptRefused, TimeoutError) as error:
-                    log.debug("stopping: %s", error)
+            if self.status.state is LinkState.STREAMING or link.was_written_to:
+                await self._quieten(link)
             await link.close()
         self._report(LinkState.STOPPED)
-
-    @property
-    def _looking(self) -> LinkState:
-        return LinkState.SCANNING if self._status.lost_since_ns is None else LinkState.LOST
 
     def _emit(self, frame: Frame) -> None:
         self._liveness.take(frame)
@@ -277,22 +232,6 @@ class Supervisor:
         if self._verify is not None and isinstance(frame, Reading):
             self._verify(frame)
 
-    def _report(self, state: LinkState | None = None, **changes: object) -> None:
-        if state is not None and state is not self._status.state:
-            changes |= {"state": state, "since_ns": self._clock()}
-        self._status = replace(self._status, **changes)  # type: ignore[arg-type]  # fields are checked by replace
-        if self._on_status is not None:
-            self._on_status(self._status)
-
 
 class _NotSeen(DeviceNotFound):
     """The scan ended without the sensor; unlike other failures, this one took its time."""
-
-
-def _cause(error: LinkError | ScriptRefused) -> str:
-    """One short phrase for people."""
-    if isinstance(error, PairingRefused):
-        return PAIRING
-    if isinstance(error, BluetoothOff | PermissionMissing):
-        return "bluetooth is off"
-    return REFUSED if isinstance(error, ScriptRefused) else NO_ANSWER

@@ -4,7 +4,8 @@ Knows: asyncio. Must never know: bleak's objects, frames.
 """
 
 import asyncio
-from collections.abc import Awaitable
+import random
+from collections.abc import Awaitable, Callable, Coroutine
 from typing import Any, TypeVar
 
 from companion.link.errors import link_errors, lost, no_answer
@@ -12,6 +13,28 @@ from companion.link.errors import link_errors, lost, no_answer
 T = TypeVar("T")
 _ASK_AGAIN_S = 0.2
 _PATIENCE = 10
+
+
+class Backoff:
+    """Half a second, doubling to a minute, each time shortened at random by up to half."""
+
+    def __init__(
+        self, random_unit: Callable[[], float] = random.random, first_s: float = 0.5, longest_s: float = 60.0
+    ) -> None:
+        self._random_unit = random_unit
+        self._first_s = first_s
+        self._longest_s = longest_s
+        self._tries = 0
+
+    def next_s(self) -> float:
+        """How long to wait before the next try, in seconds."""
+        full_s = min(self._longest_s, self._first_s * 2.0 ** min(self._tries, 30))
+        self._tries += 1
+        return full_s * (1.0 - 0.5 * self._random_unit())
+
+    def reset(self) -> None:
+        """Begin again at the shortest."""
+        self._tries = 0
 
 
 async def end_task(task: asyncio.Task[Any]) -> None:
@@ -27,6 +50,22 @@ async def end_task(task: asyncio.Task[Any]) -> None:
         await asyncio.wait({task}, timeout=_ASK_AGAIN_S)
     if task.done() and not task.cancelled():
         task.exception()  # seen
+
+
+async def until_stopped(
+    doing: Coroutine[Any, Any, None], stop: asyncio.Event, end: Callable[[], Awaitable[None]]
+) -> None:
+    """Carry on `doing` until `stop` is set, then `end`; raises what `doing` fails with, after `end`."""
+    keeping = asyncio.create_task(doing)
+    stopping = asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({keeping, stopping}, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        stopping.cancel()
+        await end_task(keeping)
+        await end()
+    if not keeping.cancelled():
+        keeping.result()
 
 
 async def within(doing: Awaitable[T], timeout_s: float, loss: asyncio.Event) -> T:

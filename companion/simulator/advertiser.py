@@ -69,6 +69,7 @@ class Advertiser(ABC):
         """Let the story and its faults begin (again)."""
         self.advance(now_ns)
         self._story_ns = self._next_ns = now_ns
+        self.advance(now_ns)  # its first moment is measured
 
     def advance(self, now_ns: int) -> list[Outgoing]:
         """Measure what is due up to and including `now_ns`; nothing is sent over a link."""

@@ -6,9 +6,10 @@ never know: any one maker's bytes, radios, files, the present time.
 """
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
+from operator import attrgetter
 from typing import Any, ClassVar
 
 import numpy as np
@@ -20,6 +21,9 @@ from firmware_protocol.frames import Advertisement, Frame, LinkDown, LinkUp, Not
 from firmware_protocol.samples import SAMPLES, UNKNOWN, SampleFlag
 
 Told = Notification | Reading | Written | Advertisement
+_TELLING = frozenset({Notification, Reading, Written, Advertisement, LinkUp, LinkDown})
+"""The frames that a sensor, or a driver's script, has a part in."""
+_DATA, _TIME, _NAME = attrgetter("data"), attrgetter("t_host_ns"), attrgetter("characteristic")
 _CLIPPED = np.uint32(SampleFlag.CLIPPED)
 
 
@@ -47,7 +51,7 @@ class Gathered:
 
 @dataclass(frozen=True, slots=True)
 class Packets:
-    """Packets of one length from one characteristic, in order of arrival."""
+    """Packets of one length (or alike in another way) from one characteristic, in order of arrival."""
 
     characteristic: str
     data: Sequence[bytes]
@@ -84,19 +88,24 @@ class PacketDecoder(ABC):
     def feed(self, frames: Iterable[Frame]) -> Decoded:
         """Decode frames in order; never raises on what a sensor sends, and any cut gives the same."""
         gathered = Gathered()
-        for kind, run in groupby(frames, self._kind):
-            if kind is not None:
-                notifications = list(run)
-                data = [frame.data for frame in notifications]  # type: ignore[union-attr]  # `_kind` looked
-                self.motion(Packets(kind[0], data, [frame.t_host_ns for frame in notifications]), gathered)
+        telling = [frame for frame in frames if type(frame) in _TELLING]  # a run is not to be broken by a tick
+        # Written for speed: nearly every frame of a night is motion, and these lines see each of them.
+        moving = [type(frame) is Notification and frame.characteristic in self.MOTION for frame in telling]
+        for first, end in _runs(moving):
+            if moving[first]:
+                self._in_runs(telling[first:end], gathered)
                 continue
-            for frame in run:
+            for frame in telling[first:end]:
                 self._other(frame, gathered)
         return gathered.decoded()
 
+    def alike(self, data: bytes) -> Hashable:
+        """What packets in a row must share to be decoded together: their length, where a maker does not say more."""
+        return len(data)
+
     @abstractmethod
     def motion(self, packets: Packets, gathered: Gathered) -> None:
-        """Decode packets of one length; `give` the samples, `gathered.refuse` the rest."""
+        """Decode packets that are alike; `give` the samples, `gathered.refuse` the rest."""
 
     def told(self, frame: Told, gathered: Gathered) -> None:  # noqa: B027 - most have nothing to learn
         """Something that is no motion was sent, read or written; to be learnt from or passed over."""
@@ -135,11 +144,17 @@ class PacketDecoder(ABC):
             gathered.segments.append(self._segment)
         return self._segment.number
 
-    def _kind(self, frame: Frame) -> tuple[str, int] | None:
-        """What packets must share to be decoded together; None: no packet of motion."""
-        if type(frame) is Notification and frame.characteristic in self.MOTION:
-            return frame.characteristic, len(frame.data)
-        return None
+    def _in_runs(self, notifications: Sequence[Frame], gathered: Gathered) -> None:
+        """Notifications of motion: those in a row that are alike together."""
+        data: list[bytes] = list(map(_DATA, notifications))
+        t_host_ns: list[int] = list(map(_TIME, notifications))
+        own = type(self).alike is not PacketDecoder.alike
+        kinds: list[Hashable] = list(map(self.alike if own else len, data))
+        names: list[str] = list(map(_NAME, notifications))
+        if len(self.MOTION) > 1:
+            kinds = list(zip(names, kinds, strict=True))
+        for first, end in _runs(kinds):
+            self.motion(Packets(names[first], data[first:end], t_host_ns[first:end]), gathered)
 
     def _other(self, frame: Frame, gathered: Gathered) -> None:
         if isinstance(frame, LinkUp | LinkDown):
@@ -153,6 +168,15 @@ class PacketDecoder(ABC):
                     gathered.malformed.append(fault)
         elif isinstance(frame, Notification | Reading | Written | Advertisement):
             self.told(frame, gathered)
+
+
+def _runs(kinds: Sequence[Hashable]) -> Iterator[tuple[int, int]]:
+    """Where equal ones in a row begin and end."""
+    first = 0
+    for _, run in groupby(kinds):
+        end = first + sum(1 for _ in run)
+        yield first, end
+        first = end
 
 
 def each_sample(of_packets: Sequence[int] | NDArray[Any], count: int) -> NDArray[np.int64]:

@@ -6,6 +6,7 @@ Packets have no number here, only a time, so what is missing is what the time le
 and less than half a packet is a clock that is a little off its nominal rate.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -18,6 +19,8 @@ JUMP_SAMPLES = 600
 """A step further than this, or back, is no loss: the sensor's clock began anew."""
 LATE_NS = 60 * 1_000_000_000
 """What is older than the newest by up to this came twice; what is older still is of a clock that began anew."""
+LATE_TO_ADOPT = 4
+"""So many late packets in a row, each younger than the one before, are no repeats: the newest stamp was false."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +33,12 @@ class Followed:
     fresh: NDArray[np.bool_]  # (P,) a segment begins here
     lost: int  # samples that must have been in between
 
+    def stretches(self) -> Iterator[tuple[bool, Ints]]:
+        """Stretches of packets in order: whether a segment begins with it, and the places of those that are kept."""
+        for places in np.split(np.arange(len(self.kept)), np.flatnonzero(self.fresh)):
+            if len(places):
+                yield bool(self.fresh[places[0]]), places[self.kept[places]]
+
 
 class DeviceClock:
     """The clock of one sensor: `bits` wide (64: it never wraps), one tick is `tick_ns`.
@@ -41,10 +50,12 @@ class DeviceClock:
         self._bits, self._tick_ns, self._stamps = bits, tick_ns, stamps
         self._newest_ns = -1
         self._count = 0  # samples in the newest packet
+        self._late = 0  # packets in a row that were late, each younger than the one before
+        self._late_ns = -1
 
     def forget(self) -> None:
         """The next packet begins a segment."""
-        self._newest_ns = -1
+        self._newest_ns, self._late = -1, 0
 
     def follow(self, ticks: NDArray[Any], counts: NDArray[Any], period_ns: int) -> Followed:
         """Packets in order of arrival with their stamps (P,) in ticks below 2^63 ns, and their samples (P,)."""
@@ -68,8 +79,8 @@ class DeviceClock:
                 stamps[rest] = stamps[place] + np.cumsum(steps[place : end - 1])
                 made.before_ns[rest] = stamps[place : end - 1]
                 due = counts[rest] if self._stamps == "last" else counts[place : end - 1]
-                lost += int(_missing(steps[place : end - 1], due, period_ns).sum())
-                self._newest_ns, self._count = int(stamps[end - 1]), int(counts[end - 1])
+                lost += int(missing(steps[place : end - 1], due, period_ns).sum())
+                self._newest_ns, self._count, self._late = int(stamps[end - 1]), int(counts[end - 1]), 0
                 place = end
             else:
                 place += 1
@@ -79,19 +90,25 @@ class DeviceClock:
         """One packet behind the newest; returns how many samples lie between them."""
         lost, newest_ns = 0, self._newest_ns
         step_ns = int(self._wrapped(np.array([raw_ns - newest_ns]))[0])
-        if newest_ns >= 0 and -LATE_NS < step_ns <= 0:
+        if newest_ns >= 0 and -LATE_NS < step_ns <= 0 and not self._to_be_believed(newest_ns + step_ns):
             made.kept[place] = False
             return 0
-        if newest_ns < 0 or step_ns < 0 or step_ns > JUMP_SAMPLES * period_ns:
+        if newest_ns < 0 or step_ns <= 0 or step_ns > JUMP_SAMPLES * period_ns:
             made.fresh[place] = True
             made.stamp_ns[place] = raw_ns
         else:
             made.stamp_ns[place] = newest_ns + step_ns
             made.before_ns[place] = newest_ns
             due = np.array([count if self._stamps == "last" else self._count])
-            lost = int(_missing(np.array([step_ns]), due, period_ns)[0])
-        self._newest_ns, self._count = int(made.stamp_ns[place]), count
+            lost = int(missing(np.array([step_ns]), due, period_ns)[0])
+        self._newest_ns, self._count, self._late = int(made.stamp_ns[place]), count, 0
         return lost
+
+    def _to_be_believed(self, late_ns: int) -> bool:
+        """A packet is late: whether it is one of several that go on from each other."""
+        goes_on = self._late > 0 and self._late_ns < late_ns < self._newest_ns
+        self._late, self._late_ns = (self._late + 1 if goes_on else 1), late_ns
+        return self._late >= LATE_TO_ADOPT
 
     def _wrapped(self, steps_ns: Ints) -> Ints:
         """Differences of stamps, the shorter way round."""
@@ -101,7 +118,7 @@ class DeviceClock:
         return np.asarray((steps_ns + turn // 2) % turn - turn // 2)
 
 
-def _missing(steps_ns: Ints, due: Ints, period_ns: int) -> Ints:
+def missing(steps_ns: Ints, due: Ints, period_ns: int) -> Ints:
     """Samples between packets, where the step holds at least half a packet more than is due."""
     room = np.rint(steps_ns / period_ns).astype(np.int64) - due
     return np.where(room >= np.maximum(1, -(-due // 2)), room, 0)

@@ -72,6 +72,7 @@ class Room:
 
 ROOMS = (
     Room("firmware_protocol/", ("numpy", "firmware_protocol"), pure=True),
+    Room("firmware_protocol/devices/bthome.py", ("numpy", "firmware_protocol", "cryptography"), pure=True),
     Room(
         "companion/posture/",
         ("numpy", "scipy", "firmware_protocol.samples", "companion.posture"),

@@ -28,7 +28,7 @@ def test_help_loads_no_heavy_package() -> None:
 
 
 COMMANDS = [
-    *("scan", "pair", "calibrate", "monitor", "replay", "export", "sessions", "simulate", "import"),
+    *("scan", "devices", "pair", "calibrate", "monitor", "replay", "export", "sessions", "simulate", "import"),
     *("config", "config show", "config path"),
 ]
 
@@ -69,6 +69,9 @@ WRONG = [
     "monitor --device polar",
     "monitor --fault link@3",
     "scan --timeout x",
+    "devices nothing-of-the-kind",
+    "devices --simulated",
+    "pair --key 1234",
     "replay",
     "replay nothing.posture --speed 0",
     "replay nothing.posture --speed -1",

@@ -21,14 +21,21 @@ def test_scan_lists_the_simulated_sensor(posture) -> None:
         "name": "Posture 1234",
         "rssi_dbm": -50,
         "driver": "posture_v1",
+        "confidence": 1.0,
         "battery_pct": None,
+        "unusable": None,
     }
 
 
 def test_pair_remembers_what_the_sensor_said(posture, data_dir: Path) -> None:
     ran = posture("pair", "upper-back", "--simulated")
     assert ran.code == 0
-    assert ran.lines == ["upper-back: Posture 1234 (posture_v1)", "  rate     50 Hz", "  battery  92 %"]
+    assert ran.lines == [
+        "upper-back: Posture 1234 (posture_v1)",
+        "  rate     50 Hz",
+        "  gives    acceleration, rotation",
+        "  battery  92 %",
+    ]
     kept = remembered(data_dir)
     assert kept["default"] == "upper-back"
     sensor = kept["sensors"]["upper-back"]

@@ -27,7 +27,7 @@ INLINE = re.compile(r"`(posture [^`]+)`")
 COMMENT = re.compile(r"(?:^|\s+)#\s.*$")
 LEFT_OUT = "..."
 MISSING = "Missing parameter"
-RUN_PAGES = ("README.md", "recordings/README.md")
+RUN_PAGES = ("README.md", "docs/adding-a-device.md", "recordings/README.md")
 
 
 @dataclass(frozen=True)

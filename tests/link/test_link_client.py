@@ -165,7 +165,6 @@ async def test_a_script_that_gives_up_is_heard(on_air):
 @pytest.mark.parametrize(
     ("step", "sentence"),
     [
-        (Read("0000feed-0000-1000-8000-00805f9b34fb"), "does not offer what its driver needs"),
         (Read(p.MOTION), "refused a request .Read Not Permitted"),
         (Write(p.INFO, b"x"), "refused a request .Write Not Permitted"),
         (Subscribe(p.INFO), "refused a request .Request Not Supported"),

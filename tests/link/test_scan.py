@@ -6,20 +6,22 @@ import pytest
 from bleak import BleakClient, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
+from fake_air import READ, packets_backend, plain
 
 from companion.errors import BluetoothOff, DeviceNotFound
 from companion.link.radio import Radio
 from companion.link.scan import MAX_REMEMBERED, Sightings, find, scan
+from companion.simulator.served import Served
 from firmware_protocol import driver
 from firmware_protocol.posture_v1 import packets as p
 
 POSTURE = driver("posture_v1")
 
 
-def heard(number: int, rssi: int, *, name: str | None = None, services: tuple[str, ...] = (), data=None):
+def heard(number: int, rssi: int, *, name: str | None = None, services: tuple[str, ...] = (), data=None, maker=None):
     """A device and an advertisement of it, as bleak gives them."""
     address = f"F0:00:00:00:{number // 256:02X}:{number % 256:02X}"
-    told = AdvertisementData(name, {}, data or {}, list(services), None, rssi, ())
+    told = AdvertisementData(name, maker or {}, data or {}, list(services), None, rssi, ())
     return BLEDevice(address, name, None), told
 
 
@@ -62,6 +64,50 @@ async def test_find_without_a_driver_takes_any_that_some_driver_knows(on_air):
     assert (await find(rig.radio, settle_s=0.0)).driver == "posture_v1"
 
 
+async def test_an_address_that_no_driver_claims_is_listened_to_for_its_name(monkeypatch):
+    """The name often comes in a packet of its own, after the first."""
+    backend = packets_backend()
+    radio = Radio(backend)
+    waiting = asyncio.create_task(find(radio, address="F0:00:00:00:00:01"))
+    while not backend.listening:
+        await asyncio.sleep(0.005)
+    backend.say("F0:00:00:00:00:01")
+    await asyncio.sleep(0.05)
+    assert not waiting.done()
+    backend.say("F0:00:00:00:00:01", name="BBC micro:bit [zuvov]")
+    assert (await waiting).driver == "microbit"
+    monkeypatch.setattr("companion.link.scan.CLAIM_S", 0.05)
+    waiting = asyncio.create_task(find(radio, address="F0:00:00:00:00:01"))
+    while not backend.listening:
+        await asyncio.sleep(0.005)
+    backend.say("F0:00:00:00:00:01", name="my own board")
+    assert (await waiting).driver is None
+
+
+async def test_the_strongest_of_several_makers_is_found():
+    backend = packets_backend()
+    waiting = asyncio.create_task(find(Radio(backend), settle_s=0.1))
+    while not backend.listening:
+        await asyncio.sleep(0.005)
+    backend.say("F0:00:00:00:00:01", name="WT901BLE67", rssi=-70)
+    backend.say("F0:00:00:00:00:02", name="Polar H10 12345678", rssi=-60)
+    backend.say("F0:00:00:00:00:03", name="UprightGO2", rssi=-30)
+    backend.say("F0:00:00:00:00:04", rssi=-20)
+    found = await waiting
+    assert (found.address, found.driver) == ("F0:00:00:00:00:02", "polar")
+
+
+async def test_a_connected_sensor_whose_name_nobody_knows_is_known_by_its_services(among):
+    microbit = driver("microbit")
+    rig = await among(plain("mine", Served(microbit.services[0], p.INFO, READ)))
+    found = await find(rig.radio, address=rig.sim.address, driver=microbit)
+    client = BleakClient(found.device, backend=rig.sim.client_backend)
+    await client.connect()
+    again = await find(rig.radio, driver=microbit, timeout_s=0.2)
+    assert (again.address, again.driver) == (found.address, "microbit")
+    await client.disconnect()
+
+
 async def test_a_sensor_that_is_connected_already_is_found_without_a_scan(on_air):
     rig = await on_air()
     found = await find(rig.radio, driver=POSTURE, settle_s=0.0)
@@ -102,6 +148,53 @@ def test_a_flood_of_addresses_and_names_does_not_push_out_a_sensor():
     found = sightings.best_first()
     assert len(found) == MAX_REMEMBERED
     assert [each.address for each in found if each.driver] == ["F0:00:00:00:00:01"]
+
+
+def test_what_is_known_to_be_of_no_use_is_kept_before_strangers_and_gives_way_to_sensors():
+    sightings = Sightings(limit=3)
+    sightings.see(*heard(1, -90, name="UprightGO2"))
+    for number in range(2, 100):
+        sightings.see(*heard(number, -30))
+    kept = {found.address[-2:]: found for found in sightings.best_first()}
+    assert kept["01"].unusable is not None
+    assert kept["01"].driver is None
+    for number in range(100, 103):
+        sightings.see(*heard(number, -95, services=(p.SERVICE,)))
+    assert {found.driver for found in sightings.best_first()} == {"posture_v1"}
+
+
+def test_what_a_driver_takes_is_told_with_how_sure_it_is():
+    sightings = Sightings()
+    sensor = sightings.see(*heard(1, -50, name="BBC micro:bit [zuvov]"))
+    useless = sightings.see(*heard(2, -50, name="WTVB01-BT50"))
+    stranger = sightings.see(*heard(3, -50, name="a headset"))
+    assert (sensor.driver, sensor.confidence, sensor.unusable) == ("microbit", 0.4, None)
+    assert (useless.driver, useless.confidence) == (None, None)
+    assert "vibration" in useless.unusable.reason
+    assert (stranger.driver, stranger.confidence, stranger.unusable) == (None, None, None)
+    assert sensor.rank > useless.rank > stranger.rank
+
+
+BTHOME = "0000fcd2-0000-1000-8000-00805f9b34fb"
+TEMPERATURE, LEAN = bytes.fromhex("4002c409"), bytes.fromhex("403f020c")
+
+
+def test_a_sensor_that_tells_its_motion_in_some_packets_only_stays_one():
+    sightings = Sightings()
+    first = sightings.see(*heard(1, -50, data={BTHOME: TEMPERATURE}))
+    assert (first.driver, first.unusable is None) == (None, False)
+    sightings.see(*heard(1, -50, data={BTHOME: LEAN}))
+    found = sightings.see(*heard(1, -50, data={BTHOME: TEMPERATURE}))
+    assert (found.driver, found.confidence, found.unusable) == ("bthome", 1.0, None)
+
+
+def test_a_name_that_is_left_out_of_later_packets_is_not_forgotten_and_one_that_tells_more_counts():
+    sightings = Sightings()
+    sightings.see(*heard(1, -50, name="BBC micro:bit [zuvov]"))
+    assert sightings.see(*heard(1, -50, maker={1: b"x"})).driver == "microbit"
+    sightings.see(*heard(2, -50, name="WT901BLE67"))
+    found = sightings.see(*heard(2, -50, name="WTVB01-BT50"))
+    assert (found.driver, found.unusable.name) == (None, "WTVB")
 
 
 def test_in_a_flood_of_forged_sensors_the_strongest_stay():

@@ -13,7 +13,9 @@ from hypothesis import strategies as st
 from companion.errors import BluetoothOff, ConnectionLost, DeviceNotFound, PairingRefused
 from companion.host import boot_ns
 from companion.link.radio import Radio
-from companion.link.supervisor import Backoff, LinkState, Supervisor
+from companion.link.status import LinkState
+from companion.link.supervisor import Supervisor
+from companion.link.waiting import Backoff
 from companion.simulator.ledger import Fate
 from firmware_protocol import (
     Driver,
@@ -151,7 +153,7 @@ async def test_a_sensor_without_the_service_is_refused(on_air):
     rig = await on_air()
     other = replace(POSTURE, services=("0000feed-0000-1000-8000-00805f9b34fb",))
     supervisor = Supervisor(other, rig.radio, rig.frames.append)
-    with pytest.raises(ScriptRefused, match="does not offer the service 0000feed"):
+    with pytest.raises(ScriptRefused, match="does not offer the posture_v1 service; another firmware may be on it"):
         await supervisor.run(asyncio.Event())
     assert rig.frames == []
     assert not rig.sim.sensor.connected

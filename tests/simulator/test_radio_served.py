@@ -15,8 +15,7 @@ from companion.simulator.faults import Faults
 from companion.simulator.peripheral import Peripheral
 from companion.simulator.radio import RemoteRadio, SensorOptions, serve
 from companion.simulator.radio_server import AirServer, RadioServer
-from companion.simulator.sensor import Firmware
-from companion.simulator.sensor import SENSOR_ADDRESS
+from companion.simulator.sensor import SENSOR_ADDRESS, Firmware
 from companion.simulator.stories import body_of
 from firmware_protocol.posture_v1 import packets as p
 
