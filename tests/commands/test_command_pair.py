@@ -22,6 +22,8 @@ from fake_air import (
     plain,
 )
 
+import companion
+import firmware_protocol as fp
 from companion.simulator.served import Served
 from firmware_protocol.devices import microbit, witmotion
 
@@ -74,6 +76,14 @@ def wit_board(name: str = "WT901BLE67", packets: tuple[bytes, ...] = (MOTION,), 
 
 def remembered(data_dir: Path) -> dict[str, Any]:
     return json.loads((data_dir / "sensors.json").read_text(encoding="utf-8"))["sensors"]
+
+
+def remember(data_dir: Path, **values: str) -> None:
+    """A sensor called board, as `pair` leaves it."""
+    data_dir.mkdir(exist_ok=True)
+    board = {"alias": "board", "driver": "microbit", "address": ADDRESS} | values
+    tree = {"version": 1, "default": "board", "sensors": {"board": board}}
+    (data_dir / "sensors.json").write_text(json.dumps(tree), encoding="utf-8")
 
 
 WRONG = {
@@ -239,14 +249,6 @@ def test_monitor_refuses_a_paired_sensor_that_has_become_another(posture, around
     assert not list((data_dir / "sessions").iterdir())
 
 
-def remember(data_dir: Path, **values: str) -> None:
-    """A sensor called board, as `pair` leaves it."""
-    data_dir.mkdir(exist_ok=True)
-    board = {"alias": "board", "driver": "microbit", "address": ADDRESS} | values
-    tree = {"version": 1, "default": "board", "sensors": {"board": board}}
-    (data_dir / "sensors.json").write_text(json.dumps(tree), encoding="utf-8")
-
-
 @pytest.mark.parametrize(("rate", "hz", "period"), [("12.5", 12.5, b"\x50\x00"), ("", 50.0, b"\x14\x00")])
 def test_monitor_asks_a_sensor_for_the_rate_that_is_remembered(
     posture, around, data_dir: Path, rate: str, hz: float, period: bytes
@@ -339,8 +341,42 @@ def test_a_key_is_kept_to_oneself_and_used(posture, around, data_dir: Path) -> N
     assert watched.code == 0
     summary = json.loads(watched.lines[-1])
     assert (summary["samples"], summary["malformed"]) == (1, 0)
-    shown = paired.out + paired.err + watched.out + watched.err
+    file = json.loads(watched.lines[0])["file"]
+    again = posture("replay", file, "--speed", "max", "--json")
+    assert again.lines == watched.lines  # the key is in the recording, or nothing of it could be read again
+    shown = paired.out + paired.err + watched.out + watched.err + again.out + again.err
     assert KEY not in shown.lower()
+
+
+def test_the_recording_has_every_advertisement_as_it_came(posture, around, data_dir: Path) -> None:
+    remember(data_dir, driver="bthome")
+    backend = packets_backend()
+
+    def heard_at_once(self: Packets) -> None:
+        self.say(ADDRESS, name="lean", rssi=-61, maker={0x0FF1: b"\x01\x02"}, data={BTHOME: LEAN}, services=(BTHOME,))
+        self.say(ADDRESS, name="lean", rssi=-62, data={BTHOME: bytes.fromhex("403f030c")})
+
+    backend.heard_at_once = heard_at_once
+    around(backend)
+    ran = posture("monitor", "board", "--json", "--duration", "0.5")
+    assert ran.code == 0
+    recording = companion.open_recording(json.loads(ran.lines[0])["file"])
+    frames = [frame for frame in recording.frames() if isinstance(frame, fp.LinkUp | fp.LinkDown | fp.Advertisement)]
+    up, first, second = frames
+    told = {"address": ADDRESS, "name": "lean"}
+    assert up == fp.LinkUp(t_host_ns=up.t_host_ns, address=ADDRESS)
+    assert first == fp.Advertisement(
+        t_host_ns=first.t_host_ns,
+        rssi=-61,
+        manufacturer_data={0x0FF1: b"\x01\x02"},
+        service_data={BTHOME: LEAN},
+        service_uuids=(BTHOME,),
+        **told,
+    )
+    assert second == fp.Advertisement(
+        t_host_ns=second.t_host_ns, rssi=-62, service_data={BTHOME: bytes.fromhex("403f030c")}, **told
+    )
+    assert len(recording.samples()) == 2
 
 
 def test_another_key_is_told(posture, around) -> None:

@@ -7,7 +7,13 @@
 
 A frame is ["notification" | "reading" | "written", characteristic, hex], ["link up"], ["link down"] or
 ["advertisement", {...}]. A step is ["write", characteristic, hex], ["subscribe", characteristic], or
-["read" | "await", characteristic, hex of the answer].
+["read" | "await", characteristic, hex of the answer]. In an advertisement, `manufacturer` is {"0x000D": hex},
+`service_data` {uuid: hex}, `services` a list of UUIDs.
+
+`expected`: acc_g, acc_mg or acc_mps2; gyr_dps or gyr_radps; t_device_ns, index, flags: each a list with an entry for
+every sample, or {place: entry} for some of them. samples: how many. gyroscope: false. segments_hz: the rates of the
+segments that began. battery_pct, volts. malformed, lost, duplicates: counts, 0 where they are not given. Values agree
+to 2 in a million.
 """
 
 import json
