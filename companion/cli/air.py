@@ -185,6 +185,9 @@ def simulate(
         str | None, typer.Option(metavar="TRANSPORT", help="Be a sensor on this Bluetooth controller.")
     ] = None,
     duration: Duration = None,
+    device: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Speak this driver's protocol; see `posture devices`.")
+    ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed, another wearer.")] = 0,
     fault: Fault = None,
     set_: Set = None,
@@ -202,6 +205,7 @@ def simulate(
             story=story,
             to=to,
             hci=hci,
+            device=device,
             duration_s=duration,
             seed=seed,
             faults=tuple(fault or ()),

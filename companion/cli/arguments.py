@@ -20,7 +20,9 @@ Simulated = Annotated[
     str | None,
     typer.Option(metavar="[STORY]", help="A simulated sensor: a built-in story (demo) or a motion file (.npz)."),
 ]
-Device = Annotated[str | None, typer.Option(metavar="NAME", help="With --simulated: speak this driver's protocol.")]
+Device = Annotated[
+    str | None, typer.Option(metavar="NAME", help="With --simulated: a sensor of this driver, or several: NAME,NAME.")
+]
 Fault = Annotated[
     list[str] | None,
     typer.Option(

@@ -12,6 +12,7 @@ from companion import host
 from companion.commands.options import Simulation
 from companion.errors import UsageError
 from companion.settings import Settings
+from firmware_protocol.drivers import Driver, driver
 
 if TYPE_CHECKING:
     from companion.link.radio import Radio
@@ -54,17 +55,23 @@ def act_of(simulation: Simulation) -> Act | None:
     if simulation.story is None:
         return None
     from companion.simulator.faults import Faults
-    from companion.simulator.makers import simulated
     from companion.simulator.stories import body_of
 
-    first, *others = (simulation.device or OURS).split(",")
-    for name in (first, *others):
-        if name not in simulated():
-            raise UsageError(f"there is no simulated {name!r}.", f"There are: {', '.join(simulated())}.")
+    first, *others = [simulated_driver(name).name for name in (simulation.device or OURS).split(",")]
     act = Act(body_of(simulation.story), Faults.of(simulation.faults), first, tuple(others))
     import companion.simulator.radio  # noqa: F401 - says what to install where its extra is missing
 
     return act
+
+
+def simulated_driver(name: str | None) -> Driver:
+    """The driver of a simulated sensor (None: ours); raises UsageError where there is none."""
+    from companion.simulator.makers import simulated
+
+    name = (name or OURS).strip()
+    if name not in simulated():
+        raise UsageError(f"there is no simulated {name!r}.", f"There are: {', '.join(simulated())}.")
+    return driver(name)
 
 
 @asynccontextmanager

@@ -130,6 +130,7 @@ class SimulateOptions:
     story: str
     to: Path | None = None
     hci: str | None = None  # a bumble transport, for example "usb:0"
+    device: str | None = None  # the driver whose protocol it speaks; None: posture_v1
     duration_s: float | None = None  # None: the story's own length
     seed: int = 0
     faults: tuple[str, ...] = ()

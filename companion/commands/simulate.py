@@ -25,9 +25,11 @@ STORY_ENDED = "the story ended"
 
 def run(options: SimulateOptions) -> None:
     """Make the recording and print its path, or be a sensor until stopped."""
+    from companion.commands.air import simulated_driver
     from companion.simulator.faults import Faults
     from companion.simulator.stories import body_of
 
+    simulated_driver(options.device)
     body, faults = body_of(options.story, seed=options.seed), Faults.of(options.faults)
     if options.to is not None:
         _to_file(absent(options.to), body, faults, options)
@@ -50,16 +52,19 @@ def _to_file(path: Path, body: "Body", faults: "Faults", options: SimulateOption
 
 def _frames(body: "Body", faults: "Faults", settings: "Settings", options: SimulateOptions) -> Iterator[Frame]:
     """The whole session, its end included."""
+    from companion.commands.air import simulated_driver
     from companion.commands.opening import declared, opening
     from companion.simulator import straight
 
+    chosen = simulated_driver(options.device)
     given = declared(body.up_sensor, body.forward_sensor, settings) if body.calibration_given else None
     header = opening(
         t_host_ns=0,
-        driver="posture_v1",
+        driver=chosen.name,
         device="simulated",
         settings=settings,
         origin="simulated",
+        rate_hz=chosen.usual_rate_hz,
         calibration_json=given,
     )
     newest_ns = 0
@@ -75,8 +80,8 @@ def _frames(body: "Body", faults: "Faults", settings: "Settings", options: Simul
 def _on_air(transport: str, body: "Body", faults: "Faults", options: SimulateOptions) -> None:
     import asyncio
 
+    from companion.simulator.makers import sensor_of
     from companion.simulator.radio import serve
-    from companion.simulator.sensor import Firmware
 
     async def until_stopped() -> None:
         loop, stop = asyncio.get_running_loop(), asyncio.Event()
@@ -88,7 +93,7 @@ def _on_air(transport: str, body: "Body", faults: "Faults", options: SimulateOpt
 
         with host.stop_signals(end):
             await serve(
-                Firmware(body, faults=faults, seed=options.seed),
+                sensor_of(options.device, body, faults=faults, seed=options.seed),
                 transport,
                 stop=stop,
                 ready=lambda _: print(f"the sensor is on {transport}; Ctrl-C ends it", file=sys.stderr),

@@ -150,7 +150,7 @@ DRIVER = Driver(
         notes=("Which of these rates a sensor offers, it says itself.",),
     ),
     longest_interval_s=0.25,  # a packet holds at most a quarter of a second
-    usual_rate_hz=RATE_HZ,
+    usual_rate_hz=float(RATE_HZ),
     services=(SERVICE,),
     lacking="This device does not offer the posture_v1 service; another firmware may be on it.",
     pairing=Pairing.ALWAYS,

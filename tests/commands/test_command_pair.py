@@ -24,7 +24,10 @@ from fake_air import (
 
 import companion
 import firmware_protocol as fp
+from companion.simulator.faults import Faults
+from companion.simulator.makers import polar
 from companion.simulator.served import Served
+from companion.simulator.stories import body_of
 from firmware_protocol.devices import microbit, witmotion
 
 OTHERS = "Another sensor may do; `posture devices` lists what this program knows."
@@ -277,6 +280,23 @@ def test_what_is_remembered_and_cannot_be_used_is_told(
     remember(data_dir, **values)
     ran = posture("monitor", "board", "--json", "--duration", "1")
     assert (ran.code, ran.err.splitlines()[0]) == (1, f"error: {sentence}")
+
+
+@pytest.mark.parametrize(("faults", "code"), [((), 0), (("silent@0+1000",), 1)])
+def test_a_sensor_that_has_been_started_is_stopped_whatever_came_of_it(
+    posture, around, faults: tuple[str, ...], code: int
+) -> None:
+    """A Polar H10 measures until its battery is empty where nobody tells it to stop."""
+    obeyed: list[bytes] = []
+
+    class Polar(polar.Sensor):
+        def obey(self, characteristic: str, data: bytes) -> list[Any]:
+            obeyed.append(data)
+            return super().obey(characteristic, data)
+
+    around(Polar(body_of("upright"), faults=Faults.of(faults)))
+    assert posture("pair").code == code
+    assert obeyed[-1] == bytes.fromhex("0302")
 
 
 # Sensors that only advertise.
