@@ -90,7 +90,7 @@ class Store:
         """Add a sensor, or replace the one of the same alias; the first becomes the default."""
         known = self.sensors() | {checked_alias(sensor.alias): sensor}
         default = self.default_alias()
-        keeps = default in known and not known[default].simulated
+        keeps = default in known and (bool(sensor.simulated) or not known[default].simulated)
         tree = {
             "version": _VERSION,
             "default": default if keeps else sensor.alias,

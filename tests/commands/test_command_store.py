@@ -27,6 +27,17 @@ def test_the_first_sensor_is_the_default(store: Store) -> None:
     assert store.sensor("desk") == DESK
 
 
+@pytest.mark.parametrize(
+    ("first", "second", "default"), [("", "", "a"), ("yes", "yes", "a"), ("", "yes", "a"), ("yes", "", "b")]
+)
+def test_a_simulated_sensor_is_the_default_only_beside_no_real_one(
+    store: Store, first: str, second: str, default: str
+) -> None:
+    store.remember(Sensor(alias="a", driver="polar", address="AA", simulated=first))
+    store.remember(Sensor(alias="b", driver="witmotion", address="BB", simulated=second))
+    assert store.default_alias() == default
+
+
 def test_pairing_again_replaces(store: Store) -> None:
     store.remember(BACK)
     again = Sensor(alias="back", driver="other", address="EE:FF")
