@@ -11,9 +11,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import sound_frames, table
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import sound_frames, table
 
 import firmware_protocol as fp
 from firmware_protocol.devices import imported

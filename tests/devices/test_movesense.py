@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 import pytest
+from golden import frames, table
 from hypothesis import given
 from hypothesis import strategies as st
-from tables import frames, table
 
 import firmware_protocol as fp
 

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from tables import advertisement, every, names, uuid
+from golden import advertisement, every, names, uuid
 
 import firmware_protocol as fp
 

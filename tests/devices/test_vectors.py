@@ -4,7 +4,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from tables import every, frames
+from golden import every, frames
 
 import firmware_protocol as fp
 
