@@ -85,6 +85,7 @@ class Analysis:
             return
         if self._clock is None:
             self._clock = Clock.of(samples)
+            self._stream.use(parameters_of(self._settings, self._calibration, self._clock.longest_s))
         taken = self._clock.take(samples, self._quality.samples)
         self._quality.add(taken.arrivals, Decoded(samples=samples, lost=taken.lost, duplicates=taken.duplicates))
         self._stream.step(taken.arrivals)

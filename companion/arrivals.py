@@ -11,8 +11,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from companion.posture.few import SLOW_NS
 from companion.posture.stage import ARRIVALS, Array, Beat, Columns
-from companion.posture.timeline import LEAST_GRACE_NS
+from companion.posture.timeline import LEAST_GRACE_NS, stand_at_arrival
 from firmware_protocol.drivers import Decoded
 from firmware_protocol.samples import SampleFlag
 
@@ -25,7 +26,7 @@ _LEAST_MINUTES = 15
 """A drift measured over less says nothing: 25 ppm of error after 5 minutes, 2.5 after 15."""
 _OUTLYING = 3.0  # standard deviations from the line
 _RESOLUTION_S = 0.001  # of the clocks of sensors
-_RATES_HZ = (0.1, 10_000.0)  # no sensor of motion samples more slowly or faster
+_RATES_HZ = (0.01, 10_000.0)  # no sensor of motion samples more slowly or faster
 
 
 def arrivals_of(
@@ -35,14 +36,18 @@ def arrivals_of(
     first_number: int,
     ticks_ns: npt.ArrayLike = (),
     heard_ns: int | None = None,
+    every_tick: bool = False,
 ) -> Columns:
     """SAMPLES, in order of arrival, as ARRIVALS, with ticks of the host's clock among them.
 
     Samples of one packet share their `t_host_ns`; no tick has the time of a packet. Ticks that come so soon after a
-    packet that they say nothing are left out: nearly all of them. `heard_ns`: arrival of the newest sample before.
+    packet that they say nothing are left out: nearly all of them; and, but for `every_tick`, those between samples that
+    stand at their arrival, where a later tick or sample says as much. `heard_ns`: arrival of the newest sample before.
     """
     times_ns = np.ascontiguousarray(samples["t_host_ns"])
     ticks = _telling(np.asarray(ticks_ns, dtype=np.int64), times_ns, heard_ns)
+    if len(ticks) and not every_tick:
+        ticks = _not_overtaken(ticks, times_ns, stand_at_arrival(periods_ns, samples["t_device_ns"]))
     made = {name: np.ascontiguousarray(samples[name]) for name in ("t_device_ns", "index", "acc_mps2", "gyr_radps")}
     made["t_host_ns"] = times_ns - t0_ns
     made["segment"] = samples["segment"].astype(np.int64)
@@ -101,6 +106,17 @@ def _telling(ticks_ns: Array, packets_ns: Array, heard_ns: int | None) -> Array:
     return ticks_ns[late]
 
 
+def _not_overtaken(ticks_ns: Array, packets_ns: Array, prompt: Array) -> Array:
+    """The ticks that do not stand between two samples (N,) that are `prompt`, and the last: a sample may be refused."""
+    if np.count_nonzero(prompt) == 0:
+        return ticks_ns
+    after = np.searchsorted(packets_ns, ticks_ns)
+    inside = (after > 0) & (after < len(packets_ns))
+    overtaken = inside & prompt[np.maximum(after - 1, 0)] & prompt[np.minimum(after, len(prompt) - 1)]
+    overtaken[-1] = False
+    return np.asarray(ticks_ns[~overtaken])
+
+
 def _behind(t_host_ns: Array) -> Array:
     """How many samples follow in the same packet."""
     if len(t_host_ns) == 0:
@@ -119,12 +135,15 @@ class _Span:
     first_ns: int
     index: int
     newest_ns: int
+    clocked: bool = True  # whether its times are told by anything but the arrivals themselves
     delays: dict[int, int] = field(default_factory=dict)  # minute of the session: shortest delay in it
 
     def add(self, index: Array, device_ns: Array, host_ns: Array, minute: int) -> None:
         """Packets of one minute: the last sample in each, and its arrival."""
         if int(index[-1]) > self.index:
             self.index, self.newest_ns = int(index[-1]), int(host_ns[-1])
+        if not self.clocked:
+            return
         shortest = int((host_ns - device_ns).min())
         self.delays[minute] = min(shortest, self.delays.get(minute, shortest))
 
@@ -156,12 +175,13 @@ class Quality:
         minutes = host_ns // _MINUTE_NS
         changed = (segment[1:] != segment[:-1]) | (minutes[1:] != minutes[:-1])
         for first, end in pairwise([0, *(np.flatnonzero(changed) + 1).tolist(), len(last)]):
-            span = self._span(int(segment[first]), int(index[first]), int(host_ns[first]))
+            clocked = packets["t_device_ns"][first] >= 0 or packets["period_ns"][first] < SLOW_NS
+            span = self._span(int(segment[first]), int(index[first]), int(host_ns[first]), bool(clocked))
             span.add(index[first:end], device_ns[first:end], host_ns[first:end], int(minutes[first]))
 
-    def _span(self, segment: int, index: int, host_ns: int) -> _Span:
+    def _span(self, segment: int, index: int, host_ns: int, clocked: bool) -> _Span:
         if segment not in self.spans:
-            self.spans[segment] = _Span(index, host_ns, index, host_ns)
+            self.spans[segment] = _Span(index, host_ns, index, host_ns, clocked)
         return self.spans[segment]
 
     @property

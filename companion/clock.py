@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 
 from companion.arrivals import arrivals_of, end_of, period_of
+from companion.posture.few import SLOW_NS
 from companion.posture.stage import Array, Columns, runs
 
 PERIOD_SAMPLES = 1024
@@ -26,6 +27,7 @@ _SPOILT_S = 1.0  # within less than the filter needs to settle, it starts anew w
 _GROWING_SHARE = 0.25
 _ALIKE_SHARE = 0.95
 _OWN_STAMPS_SHARE = 0.9  # arrivals of packets are too coarse
+_LONGEST_S, _LONGEST_PCT, _LONGEST_PERIODS = 1.0, 99, 5
 _CHECK_S, _CHECK_SAMPLES, _CHECK_PACKETS = 2.0, 64, 12
 _OFF_SHARE, _OFF_SHARE_OF_PACKETS = 0.025, 0.25
 """Two stretches of at least 2 s and 64 samples in which counter and clock differ by more, and alike: another rate.
@@ -80,6 +82,7 @@ class Clock:
 
     name: str  # the field
     usual_ns: int  # the period at first
+    longest_s: float  # the longest interval between two samples that is normal
     period_ns: int  # the one in force
     raw_ns: int  # the field's newest value
     counts: bool  # whether there is a counter that counts
@@ -112,6 +115,7 @@ class Clock:
         return cls(
             name,
             period_ns,
+            _longest_s(known[name], period_ns),
             period_ns,
             int(known[name][0]),
             counts,
@@ -150,7 +154,8 @@ class Clock:
 
     def end(self) -> Columns:
         """The last sample stands for its whole period."""
-        return end_of(self.newest_ns, 0, self.period_ns)
+        waited_ns = self.period_ns if self.period_ns >= SLOW_NS else 0  # one that stands at its arrival is not awaited
+        return end_of(self.newest_ns + waited_ns, 0, self.period_ns)
 
     def _times(self, raw_ns: Array, numbers: Array) -> tuple[Array, Array, Array]:
         """Times that go on where the clock's do not, where they had to, and where the clock fell back."""
@@ -202,6 +207,14 @@ def _counts(index: Array) -> bool:
 def _own_stamps(times_ns: Array, period_ns: int) -> bool:
     """Whether the samples came one by one, not many in a packet."""
     return len(times_ns) > 1 and float(np.mean(4 * np.diff(times_ns) > period_ns)) > _OWN_STAMPS_SHARE
+
+
+def _longest_s(times_ns: Array, period_ns: int) -> float:
+    """Of a slow sensor what one interval in a hundred exceeds, as some samples are lost; five periods at the most."""
+    if period_ns < SLOW_NS or len(times_ns) < 2:
+        return _LONGEST_S
+    longest_ns = float(np.percentile(np.diff(times_ns), _LONGEST_PCT))
+    return max(_LONGEST_S, min(longest_ns, _LONGEST_PERIODS * period_ns) * 1e-9)
 
 
 def _length(bounds: tuple[int, int]) -> int:

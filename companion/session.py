@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 
 import numpy as np
 
-from companion.arrivals import Quality, arrivals_of, end_of, period_of, with_guesses_flagged
+from companion.arrivals import FALLBACK_RATE_HZ, Quality, arrivals_of, end_of, period_of, with_guesses_flagged
 from companion.errors import RecordingError, SettingsError
 from companion.posture.calibration import Calibration
 from companion.posture.events import (
@@ -133,12 +133,15 @@ class Session:
         self._stream.decoded(with_guesses_flagged(decoded.samples), decoded.batteries, decoded.malformed)
         t0_ns, counted, heard_ns = self.header.t_host_ns, self._quality.samples, self._heard_ns
         ticks_ns = [frame.t_host_ns for frame in others if type(frame) is Tick]
-        elements = arrivals_of(decoded.samples, self._periods(decoded), t0_ns, counted, ticks_ns, heard_ns)
+        periods_ns, warnings = self._periods(decoded), list(self._battery_warnings(decoded))
+        elements = arrivals_of(
+            decoded.samples, periods_ns, t0_ns, counted, ticks_ns, heard_ns, every_tick=bool(warnings)
+        )
         if len(decoded.samples):
             self._heard_ns = int(decoded.samples["t_host_ns"][-1])
             self._at_once = min(max(_SAMPLES_AT_ONCE * len(frames) // len(decoded.samples), 1), _MOST_AT_ONCE)
         self._quality.add(elements, decoded)
-        for t_ns, percent in self._battery_warnings(decoded):
+        for t_ns, percent in warnings:
             split = int(np.searchsorted(elements["t_host_ns"], t_ns - t0_ns, side="right"))
             self._stream.step(elements[:split])
             elements = elements[split:]
@@ -161,7 +164,7 @@ class Session:
 
     def _periods(self, decoded: Decoded) -> Array:
         """Nominal sampling period of each sample, in nanoseconds."""
-        fallback_ns = period_of(self.header.rate_hz)
+        fallback_ns = period_of(self.header.rate_hz, self._driver.usual_rate_hz or FALLBACK_RATE_HZ)
         for segment in decoded.segments:
             self._periods_ns[segment.number] = period_of(segment.rate_hz, 1e9 / fallback_ns)
         segments = decoded.samples["segment"]

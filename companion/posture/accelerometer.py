@@ -11,6 +11,7 @@ CUTOFF_HZ = 5.0
 """Of the live low-pass. What it holds back, the mean of a second does too; what it delays, stays: on moving trunks
 0.5 Hz costs 3.5°, 2 Hz 1.63°, none 1.50°."""
 
+_FORGOTTEN = 0.01
 
 BATCH_CUTOFF_HZ = 1.5
 """Of the one for finished recordings: a first-order one of 1 Hz takes a tenth from a lean that swings at 0.3 Hz."""
@@ -27,7 +28,12 @@ def low_passed(acc_mps2: Array, memory: Array | None, period_s: float) -> tuple[
     gain = float(-np.expm1(-2 * np.pi * CUTOFF_HZ * period_s))
     memory = acc_mps2[:1] * (1 - gain) if memory is None else memory
     smooth, memory = lfilter([gain], [1.0, gain - 1.0], acc_mps2, axis=0, zi=memory)
-    return _directions(smooth), np.asarray(memory)
+    return directions(smooth), np.asarray(memory)
+
+
+def remembers(period_s: float) -> bool:
+    """Whether more than a hundredth of a sample is still in the low-pass at the next one."""
+    return bool(np.exp(-2 * np.pi * CUTOFF_HZ * period_s) > _FORGOTTEN)
 
 
 def zero_phase(acc_mps2: Array, period_s: float) -> Array:
@@ -36,10 +42,11 @@ def zero_phase(acc_mps2: Array, period_s: float) -> Array:
 
     sos = butter(2, min(BATCH_CUTOFF_HZ, 0.4 / period_s), fs=1 / period_s, output="sos")
     ends = min(len(acc_mps2) - 1, round(_END_S / period_s))
-    return _directions(sosfiltfilt(sos, acc_mps2, axis=0, padtype="odd", padlen=ends))
+    return directions(sosfiltfilt(sos, acc_mps2, axis=0, padtype="odd", padlen=ends))
 
 
-def _directions(vectors: Array) -> Array:
+def directions(vectors: Array) -> Array:
+    """(N, 3) unit vectors along these; of nought, nought."""
     x, y, z = vectors[:, 0], vectors[:, 1], vectors[:, 2]
     length = np.sqrt(x * x + y * y + z * z)
     return np.asarray(vectors / np.where(length > 0, length, 1.0)[:, None])

@@ -35,6 +35,9 @@ UPSIDE_DOWN_DEG = 140.0
 LYING_STEADY = 0.98
 """Length of the mean up vector over 4 s: the direction strayed by 11° at the most (RMS)."""
 
+NO_DATA_PERIODS, FAULT_PERIODS = 3, 10
+"""A silence of so many periods of a sensor is no data, and a fault, whatever else is known of it."""
+
 LYING_SD_G = 0.1
 LYING_ROWS = 5
 """The 4 s must be so for a second: who bends to the floor for less than five seconds does not lie."""
@@ -77,7 +80,7 @@ class ContextStage:
             return self._told(state, copied(block))
 
     def _told(self, state: ContextState, rows: Array) -> tuple[ContextState, Array]:
-        silent, sd_g = rows["silent_ns"] >= self.no_data_ns, rows["acc_sd_g"]
+        silent, sd_g = rows["silent_ns"] >= limit_ns(rows, self.no_data_ns, NO_DATA_PERIODS), rows["acc_sd_g"]
         unknown = ~rows["settled"] | np.isnan(sd_g)
         walks, stepping = _walking(state, rows, unknown | silent)
         lying, lain_rows, wear = state.lying, state.lain_rows, state.wear
@@ -92,6 +95,15 @@ class ContextStage:
         context[silent] = _NO_DATA
         rows["context"] = context
         return ContextState(bool(walks[-1]), stepping, lying, lain_rows, wear), rows
+
+
+def limit_ns(rows: Array, least_ns: int, periods: int) -> "Array | int":
+    """The silence (N,) that says something at each of ROWS: `least_ns`, but for a slower sensor so many periods."""
+    slow = rows["rate_hz"] * least_ns < periods * 1e9
+    if not np.count_nonzero(slow):
+        return least_ns
+    known = np.where(slow & (rows["rate_hz"] > 0), rows["rate_hz"], np.inf)
+    return np.asarray(np.maximum(np.rint(periods * 1e9 / known).astype(np.int64), least_ns))
 
 
 def forget_baseline(state: ContextState) -> ContextState:

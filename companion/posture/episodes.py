@@ -11,6 +11,7 @@ from enum import IntEnum
 
 import numpy as np
 
+from companion.posture.few import FEW_NS
 from companion.posture.rows import ROW_NS, ROWS_PER_S, Context, State, Suspicion
 from companion.posture.slouch import RECLINED_DEG
 from companion.posture.stage import Array, copied, runs
@@ -18,6 +19,9 @@ from companion.posture.stage import Array, copied, runs
 RELEASE_SHARE = 2 / 3
 RELEASE_ROWS = 2 * ROWS_PER_S
 BREAK_ROWS = 5 * ROWS_PER_S
+"""Where samples are few, also as long as the one that began the break is among those that a row rests on: one sample
+that is otherwise than the others ends nothing."""
+
 UNSURE_SHARE = 1 / 3
 """Uncertainty over this share of the limit makes the time unjudged."""
 
@@ -56,8 +60,9 @@ class _Kind(IntEnum):
 
 
 # Plain numbers: an enum's name costs more than the comparison, and a row comes five times a second.
-_BELOW, _HELD, _OVER = int(_Kind.BELOW), int(_Kind.HELD), int(_Kind.OVER)
-_STILL, _HELD_BACK = int(Context.STILL), int(Suspicion.HELD)
+_SILENCE, _BELOW, _HELD, _OVER = int(_Kind.SILENCE), int(_Kind.BELOW), int(_Kind.HELD), int(_Kind.OVER)
+_STILL, _SETTLING, _HELD_BACK = int(Context.STILL), int(Context.SETTLING), int(Suspicion.HELD)
+_FEW_HZ = 1e9 / FEW_NS
 _IN_RANGE, _RECLINED = int(State.IN_RANGE), int(State.RECLINED)
 _NOT_JUDGED, _UNKNOWN = int(State.UNJUDGED), int(State.UNKNOWN)
 
@@ -123,6 +128,9 @@ class Episodes:
         judged = still & (unsure <= self.limit_deg * UNSURE_SHARE) & np.isfinite(angle)
         judged &= (rows["suspicion"] != _HELD_BACK) & ~rows["implausible"]
         kinds = _UNJUDGED[rows["context"]]
+        few = rows["rate_hz"] < _FEW_HZ
+        if np.count_nonzero(few):  # what is unknown of those is silence
+            kinds[few & (rows["context"] == _SETTLING) & np.isnan(rows["up"][:, 0])] = _SILENCE
         kinds[judged] = _BELOW
         kinds[judged & (angle > self.release_deg)] = _HELD
         kinds[judged & (angle - unsure > self.limit_deg)] = _OVER
@@ -179,9 +187,9 @@ def _forward(state: EpisodesState, rows: Array, first: int, end: int) -> Episode
 def _interrupted(state: EpisodesState, rows: Array, kind: _Kind, first: int, end: int) -> EpisodesState:
     """A break, or a time below the release: part of the slouch until it has lasted too long."""
     below = kind is _Kind.BELOW
-    had, most = (state.below_rows, RELEASE_ROWS) if below else (state.broken_rows, BREAK_ROWS + 1)
     count = end - first
-    last = first + most - had - 1  # the row that ends the slouch
+    had = state.below_rows if below else state.broken_rows
+    last = first + (RELEASE_ROWS - had - 1 if below else _too_long(had, rows["reach_ns"][first:end]))
     if last < end:
         cause = EndedBy.RECOVERED if below else EndedBy.NO_DATA if kind is _Kind.SILENCE else EndedBy.MOVED
         _mark(state, rows, first, last)
@@ -190,6 +198,13 @@ def _interrupted(state: EpisodesState, rows: Array, kind: _Kind, first: int, end
     if below:
         return replace(state, below_rows=had + count)
     return replace(state, broken_rows=had + count)
+
+
+def _too_long(had: int, reach_ns: Array) -> int:
+    """At which of these rows (N,) a break that had lasted for so many before is one too long; N: at none of them."""
+    broken = had + np.arange(1, len(reach_ns) + 1)
+    over = broken > np.maximum(reach_ns // ROW_NS + 1, BREAK_ROWS)
+    return int(over.argmax()) if over.any() else len(reach_ns)
 
 
 def _mark(state: EpisodesState, rows: Array, first: int, end: int) -> None:

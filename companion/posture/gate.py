@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from companion.posture.few import SLOW_NS
 from companion.posture.stage import MOTION, Array, Beat, Columns, Joint
 from companion.posture.truth import LONGEST_FILL_NS, Known, judge
 
@@ -24,7 +25,10 @@ class GateState:
 
 @dataclass(frozen=True, slots=True)
 class Gate:
-    """Stage: MOTION to MOTION; every sample in it finite and plausible, evenly spaced but at restarts."""
+    """Stage: MOTION to MOTION; every sample in it finite and plausible, evenly spaced but at restarts.
+
+    Those of a slow sensor come as they come: nothing is made of several of them before they make rows.
+    """
 
     def start(self) -> GateState:
         """Nothing has passed yet."""
@@ -108,7 +112,8 @@ def _holes(state: GateState, block: Columns, chosen: Array, broke: Array) -> tup
     restart = broke | (hole_ns > LONGEST_FILL_NS + period_ns)
     if len(state.known.last) == 0:
         restart[:1] = True  # a session's first sample
-    missing = np.where(restart, 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
+    unfilled = restart | (period_ns >= SLOW_NS)
+    missing = np.where(unfilled, 0, np.maximum((2 * hole_ns + period_ns) // (2 * period_ns) - 1, 0))
     return restart, missing
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from companion.posture.directions import Vector, mean_direction, off_deg, unit
+from companion.posture.few import LAST, SLOW_NS
 from companion.posture.stage import runs
 from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 
@@ -114,7 +115,7 @@ class Stillness:
                 self._kept = []
             self._step_ns = max(step_ns, MOMENT_NS)
         self._kept.append(moment)
-        while self._seconds() > HOLD_S + 1e-9:
+        while self._overlong():
             del self._kept[0]
         while len(self._kept) > 1 and self._restless():
             del self._kept[: max(len(self._kept) // 8, 1)]
@@ -122,7 +123,8 @@ class Stillness:
     @property
     def part(self) -> float:
         """How much of a hold there is, 0 to 1."""
-        return min(self._seconds() / (HOLD_S * _CUT_SHARE), 1.0) if len(self._kept) > 1 else 0.0
+        done = min(self._seconds() / (HOLD_S * _CUT_SHARE), len(self._kept) / LAST, 1.0)
+        return done if len(self._kept) > 1 else 0.0
 
     @property
     def hold(self) -> Hold:
@@ -137,6 +139,13 @@ class Stillness:
         if not self._kept:
             return 0.0
         return (self._kept[-1].t_ns - self._kept[0].t_ns + self._step_ns) * 1e-9
+
+    def _overlong(self) -> bool:
+        """Whether the oldest moment is one too many; of a slow sensor: whether the others make a hold without it."""
+        seconds = self._seconds()
+        if self._step_ns < SLOW_NS:
+            return seconds > HOLD_S + 1e-9
+        return len(self._kept) > LAST and seconds - self._step_ns * 1e-9 >= HOLD_S * _CUT_SHARE
 
     def _restless(self) -> bool:
         shaken = float(np.std([moment.acc_g for moment in self._kept])) >= MOST_SHAKE_G

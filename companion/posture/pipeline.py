@@ -10,6 +10,7 @@ from companion.posture.alerts import Alerts, AlertsState
 from companion.posture.calibration import Calibration
 from companion.posture.context import ContextStage, ContextState, forget_baseline
 from companion.posture.episodes import Episodes, EpisodesState
+from companion.posture.few import Patience
 from companion.posture.gate import Gate
 from companion.posture.mounting import Mounting
 from companion.posture.slip import LIMIT_DEG as SLIP_LIMIT_DEG
@@ -49,6 +50,11 @@ class Parameters:
         return max(30 * _S, round(10 * self.longest_interval_s * _S))
 
     @property
+    def hold_ns(self) -> int:
+        """Silence through which rows of few samples go on saying what the newest says: what is normal, and a bit."""
+        return round(1.25 * max(self.longest_interval_s, 1.0) * _S)
+
+    @property
     def grace_ns(self) -> int:
         """So long may a packet be on its way."""
         return max(_S, round(2 * self.longest_interval_s * _S))
@@ -78,7 +84,7 @@ class Pipeline:
             gate=Gate(),
             mounting=Mounting(p.calibration),
             tilt=Tilt(),
-            windows=Windows(),
+            windows=Windows(Patience(p.hold_ns, p.no_data_ns)),
             context=ContextStage(p.still_sd_g, p.no_data_ns, calibrated=p.calibration is not None),
             slip=SlipStage(p.calibration, p.slip_limit_deg),
             slouch=SlouchStage(p.calibration, range_deg=p.range_deg),

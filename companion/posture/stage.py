@@ -160,6 +160,7 @@ ROWS = np.dtype(
         ("sigma_deg", "<f8"),  # of the filter over the last second: one standard deviation about one axis
         ("velocity_dps", "<f8"),  # how fast the up direction turns, low-passed at 5 Hz; NaN: no gyroscope
         ("rate_hz", "<f8"),  # nominal rate of the samples in force; NaN before the first
+        ("reach_ns", "<i8"),  # age of the oldest sample that the row rests on where they are few; 0: they are many
         ("settled", "?"),
         ("gyro", "?"),
         ("clipped", "?"),

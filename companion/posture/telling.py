@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from companion.posture.alerts import AlertStep
+from companion.posture.context import FAULT_PERIODS, limit_ns
 from companion.posture.episodes import EndedBy, EpisodesState, EpisodeStep, forward_ns
 from companion.posture.events import (
     AlertCleared,
@@ -152,7 +153,7 @@ def _signal(
     silent = rows["context"] == _NO_DATA
     if not (state.silent or np.count_nonzero(silent)):
         return state, told
-    late = silent & (rows["silent_ns"] >= fault_ns)
+    late = silent & (rows["silent_ns"] >= limit_ns(rows, fault_ns, FAULT_PERIODS))
     # Only where something changes: the rows at which silence, or its being a fault, begins or ends.
     changes = np.flatnonzero(np.diff(silent, prepend=state.silent) | np.diff(late, prepend=state.faulted))
     for place in changes.tolist():

@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 from vqf import VQF, offlineVQF
 
-from companion.posture.accelerometer import low_passed, zero_phase
+from companion.posture.accelerometer import directions, low_passed, remembers, zero_phase
 from companion.posture.bridging import Belief, Past, missed_rad, push_g
+from companion.posture.few import SLOW_NS
 from companion.posture.stage import Array, Beat, Columns, Joint, runs
 from companion.posture.turning import turns
 from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
@@ -82,8 +83,8 @@ class Tilt:
         samples = block if sample.all() else block[sample]
         parts = []
         for first, end in runs(_kinds(samples)):
-            walk = _Walk(state, samples[first:end])
-            state, found = walk.done()
+            piece = samples[first:end]
+            state, found = _each_alone(state, piece) if piece["period_ns"][0] >= SLOW_NS else _Walk(state, piece).done()
             parts.append(found)
         found = parts[0] if len(parts) == 1 else Columns.joined([Columns.zeros(0, _FOUND), *parts])
         kept = {name: block[name] for name in _KEPT}
@@ -109,6 +110,18 @@ def _kinds(samples: Columns) -> Array:
     """Equal where the period is and there is, or is not, a gyroscope."""
     gyro = np.isfinite(samples["gyr_radps"][:, 0])
     return np.where(gyro, samples["period_ns"], -samples["period_ns"])
+
+
+def _each_alone(state: TiltState, samples: Columns) -> tuple[TiltState, Columns]:
+    """Samples of a slow sensor: there is nothing to filter, and what a gyroscope says is not looked at.
+
+    How far they may be wrong is seen from how they differ, where rows are made of them.
+    """
+    count, no = len(samples), np.zeros(len(samples))
+    up = directions(samples["acc_mps2"])
+    found = {"up": up, "sigma_deg": no, "settled": np.ones(count, np.bool_), "gyro": np.zeros(count, np.bool_)}
+    newest_ns, period_ns = int(samples["t_session_ns"][-1]), int(samples["period_ns"][0])
+    return TiltState(vqf=state.vqf, period_ns=period_ns, t_ns=newest_ns), Columns(found)
 
 
 class _Walk:
@@ -186,7 +199,7 @@ class _Walk:
         if self.gyro:
             self.rates[first] = self.gyr[first]
         self.low_pass, self.past, self.since, self.belief, self.taken = None, None, first, Belief(), 0
-        self.settled_ns = int(self.t_ns[first]) + SETTLE_NS
+        self.settled_ns = int(self.t_ns[first]) + (SETTLE_NS if self.gyro or remembers(self.period_s) else 0)
 
     def _bridge(self, first: int, missing: int) -> None:
         """Turned on over a hole that was not filled, by the straight line between the rates at its ends."""
@@ -308,7 +321,9 @@ def best_batch(samples: Columns) -> Array:
     for first, end in runs(np.cumsum((samples["joint"] & _RESTART) != 0)):
         piece = samples[first:end]
         gyr, acc, period_ns = piece["gyr_radps"], piece["acc_mps2"], int(piece["period_ns"][0])
-        if np.isfinite(gyr[0, 0]):
+        if period_ns >= SLOW_NS:
+            made[first:end] = directions(acc)
+        elif np.isfinite(gyr[0, 0]):
             rates = turns(gyr, gyr[:1], period_ns * 1e-9)
             made[first:end] = _up_of(offlineVQF(rates, acc, None, period_ns * 1e-9)["quat6D"])
         else:

@@ -4,7 +4,9 @@ Session time = anchor + index × nominal period (or the device's clock where the
 where it starts, to the arrival of its first packet, and not again: the sensor's clock runs steadier than the arrival
 of its packets. Where the rate proves to be over 2 % off, time is anchored anew and goes on with the measured period.
 A sensor with neither clock nor counter has the number of its samples × a period fitted to the arrivals; a lost packet
-cannot be seen there, a silence can. Knows: integers. Must never know: what the samples mean.
+cannot be seen there, a silence can. A slow sensor has its own clock, or the arrivals themselves: beside its period the
+radio's whims are nothing, and its real period may be quite another. Knows: integers. Must never know: what the samples
+mean.
 
 A tick says how long the host has waited. It matters only while nothing arrives: then session time goes on from the
 newest sample by what the host's clock shows, so that silence has a length.
@@ -15,6 +17,7 @@ from typing import Literal
 
 import numpy as np
 
+from companion.posture.few import SLOW_NS
 from companion.posture.pace import TOLERANCE, Pace, Spacing, until_next_window, window_of
 from companion.posture.stage import MOTION, Array, Beat, Columns, Joint, runs
 
@@ -28,7 +31,7 @@ LEAST_GRACE_NS = _S
 _ANCHOR_FIELDS = ("index", "t_device_ns", "period_ns", "t_host_ns", "behind", "segment")
 _BUFFERED_NS = 2 * _S  # so long may a packet have waited in a queue
 _CLIPPED, _RESTART = np.uint8(Joint.CLIPPED), np.uint8(Joint.RESTART)
-_UNCOUNTED_GAP_NS = _S  # without clock or counter, a longer silence cannot be joined
+_UNCOUNTED_GAP_NS = _S  # without clock or counter, a silence of more, and of more than two packets, cannot be joined
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,9 +39,9 @@ class TimelineState:
     """Where the newest sample stands; before the first one: the session's start."""
 
     segment: int = -1
-    clock: Literal["index", "device", "count"] = "index"
+    clock: Literal["index", "device", "count", "arrival"] = "index"
     anchor_ns: int = 0
-    origin: int = 0  # the index or device time at the anchor
+    origin: int = 0  # the index, device time or arrival at the anchor
     nominal_ns: int = 0  # the period that the samples bring
     period_ns: int = 0  # the one in force: measured, where the rate is over 2 % off
     step_ns: int = 0  # of a clock that only counts samples: fitted to the arrivals
@@ -47,6 +50,7 @@ class TimelineState:
     t_ns: int = 0  # session time of the newest sample
     host_ns: int = 0  # its arrival
     heard_ns: int = 0  # arrival of any sample, even one that came too late for its place
+    prompt: bool = False  # whether that one stands at its arrival, so that nothing earlier can come any more
     pace: Pace = field(default_factory=Pace)
     spacing: Spacing = field(default_factory=Spacing)
 
@@ -88,14 +92,27 @@ class Timeline:
         """Which elements are ticks that found nothing arriving: few, in a session that flows."""
         sample = block["beat"] == Beat.SAMPLE
         heard = np.maximum.accumulate(np.where(sample, block["t_host_ns"], state.heard_ns))
-        return np.asarray(~sample & ((block["beat"] == Beat.END) | (block["t_host_ns"] - heard > self.grace_ns)))
+        grace_ns = self._grace_ns(state, block, sample)
+        return np.asarray(~sample & ((block["beat"] == Beat.END) | (block["t_host_ns"] - heard > grace_ns)))
+
+    def _grace_ns(self, state: TimelineState, block: Columns, sample: Array) -> "Array | int":
+        """For how long nothing is awaited at each element."""
+        prompt = _prompt(block) & sample
+        if not (state.prompt or np.count_nonzero(prompt)):
+            return self.grace_ns
+        newest = np.maximum.accumulate(np.where(sample, np.arange(len(sample)), -1))
+        return np.where(np.where(newest >= 0, prompt[newest], state.prompt), LEAST_GRACE_NS, self.grace_ns)
 
     def _wait(self, state: TimelineState, ticks: Columns) -> Columns:
         silence = ticks["t_host_ns"] - state.host_ns
         ended = ticks["beat"] == Beat.END
-        waited = np.where(ended | (silence >= self.no_data_ns), silence, silence - self.grace_ns)
+        if state.clock == "arrival":
+            waited = least = silence
+        else:
+            waited = np.where(ended | (silence >= self.no_data_ns), silence, silence - self.grace_ns)
+            least = np.where(ended, ticks["period_ns"], 0)
         # At the end the newest sample stands for its whole period, as every one before it did.
-        t_ns = state.t_ns + np.maximum(waited, np.where(ended, ticks["period_ns"], 0))
+        t_ns = state.t_ns + np.maximum(waited, least)
         number = np.full(len(ticks), -1, dtype=np.int64)
         made = Columns.zeros(len(ticks), MOTION).changed(t_session_ns=t_ns, beat=ticks["beat"], number=number)
         matters: Array = ended | (waited > 0)
@@ -108,13 +125,27 @@ def _samples(piece: Columns) -> Columns:
 
 
 def _place(state: TimelineState, samples: Columns) -> tuple[TimelineState, list[Columns]]:
-    pieces = runs(samples["segment"])
+    prompt = _prompt(samples)
+    pieces = runs(2 * samples["segment"] + prompt if np.count_nonzero(prompt) else samples["segment"])
     parts = []
     for first, end in pieces:
         state, made = _place_segment(state, samples if len(pieces) == 1 else samples[first:end])
         parts += made
-    newest_ns = int(samples["t_host_ns"][-1]) if len(samples) else state.heard_ns
-    return state if newest_ns <= state.heard_ns else replace(state, heard_ns=newest_ns), parts
+    if len(samples) == 0:
+        return state, parts
+    newest_ns, newest_prompt = max(int(samples["t_host_ns"][-1]), state.heard_ns), bool(prompt[-1])
+    if newest_ns == state.heard_ns and newest_prompt == state.prompt:
+        return state, parts
+    return replace(state, heard_ns=newest_ns, prompt=newest_prompt), parts
+
+
+def _prompt(samples: Columns) -> Array:
+    return stand_at_arrival(samples["period_ns"], samples["t_device_ns"])
+
+
+def stand_at_arrival(period_ns: Array, t_device_ns: Array) -> Array:
+    """Which samples (N,) do: those of a slow sensor without a clock of its own."""
+    return np.asarray((period_ns >= SLOW_NS) & (t_device_ns < 0))
 
 
 def _place_segment(state: TimelineState, samples: Columns) -> tuple[TimelineState, list[Columns]]:
@@ -122,7 +153,9 @@ def _place_segment(state: TimelineState, samples: Columns) -> tuple[TimelineStat
     number = int(samples["segment"][0])
     if number < state.segment:
         return state, []  # late ones of a segment that is over
-    parts, fresh, ratio = [], number > state.segment, 1.0
+    parts, ratio = [], 1.0
+    prompt = samples["period_ns"][0] >= SLOW_NS and samples["t_device_ns"][0] < 0
+    fresh = number > state.segment or prompt != (state.clock == "arrival")
     while len(samples):
         if fresh:
             state = _anchored(state, samples, ratio)
@@ -145,14 +178,16 @@ def _anchored(state: TimelineState, samples: Columns, ratio: float) -> TimelineS
     Where the segment only goes on behind a break, what was learnt about its rate stays.
     """
     first = {name: int(samples[name][0]) for name in _ANCHOR_FIELDS}
-    clock: Literal["index", "device", "count"] = "count"
+    clock: Literal["index", "device", "count", "arrival"] = "count"
     clock = "index" if first["index"] >= 0 else "device" if first["t_device_ns"] >= 0 else clock
+    if first["period_ns"] >= SLOW_NS:
+        clock = "device" if first["t_device_ns"] >= 0 else "arrival"
     nominal_ns = period_ns = step_ns = first["period_ns"]
     if (state.segment, state.nominal_ns, state.clock) == (first["segment"], nominal_ns, clock):
         period_ns = round(state.period_ns * ratio)
         step_ns = state.step_ns if ratio == 1.0 else period_ns
     taken_ns = first["t_host_ns"] - first["behind"] * period_ns
-    earliest_ns = state.t_ns + period_ns if state.segment >= 0 else 0
+    earliest_ns = state.t_ns + (1 if clock == "arrival" else period_ns) if state.segment >= 0 else 0
     return TimelineState(
         segment=first["segment"],
         clock=clock,
@@ -160,7 +195,7 @@ def _anchored(state: TimelineState, samples: Columns, ratio: float) -> TimelineS
         period_ns=period_ns,
         step_ns=step_ns,
         anchor_ns=max(taken_ns, earliest_ns),
-        origin={"index": first["index"], "device": first["t_device_ns"], "count": 0}[clock],
+        origin={"index": first["index"], "device": first["t_device_ns"], "count": 0, "arrival": taken_ns}[clock],
         elapsed_ns=-step_ns,
         t_ns=state.t_ns,
         host_ns=state.host_ns,
@@ -179,8 +214,8 @@ def _guessed(state: TimelineState) -> TimelineState:
 
 def _advance(state: TimelineState, samples: Columns, fresh: bool) -> tuple[TimelineState, list[Columns], int, float]:
     """Samples on one clock, up to the first that cannot follow: how many that are, and the period's ratio there."""
-    elapsed, whole = _elapsed(state, samples), len(samples)
     before_ns = -1 if fresh else state.elapsed_ns
+    elapsed, whole = _elapsed(state, samples, before_ns), len(samples)
     passed, places = _steps(elapsed, before_ns), None
     if passed.min() <= 0:  # some come too late
         newest = np.maximum.accumulate(np.concatenate([[before_ns], elapsed]))
@@ -191,7 +226,7 @@ def _advance(state: TimelineState, samples: Columns, fresh: bool) -> tuple[Timel
         return state, [], whole, 1.0
     host = samples["t_host_ns"]
     waited = _steps(host, int(host[0]) if fresh else state.host_ns)
-    end = _first_break(state, passed, waited)
+    end = _first_break(state, passed, waited, samples["behind"])
     followed, end, ratio = _followed(state, elapsed[:end], passed[:end], host[:end])
     made = []
     if end:
@@ -201,8 +236,10 @@ def _advance(state: TimelineState, samples: Columns, fresh: bool) -> tuple[Timel
     return state, made, taken, ratio
 
 
-def _elapsed(state: TimelineState, samples: Columns) -> Array:
-    """Nanoseconds from the anchor to each sample, by the segment's clock."""
+def _elapsed(state: TimelineState, samples: Columns, before_ns: int) -> Array:
+    """Nanoseconds from the anchor to each sample, by the segment's clock; `before_ns` to the one before them."""
+    if state.clock == "arrival":
+        return _arrived(samples, state.origin, before_ns)
     if state.clock == "device":
         return np.asarray(samples["t_device_ns"] - state.origin)
     if state.clock == "count":
@@ -210,6 +247,13 @@ def _elapsed(state: TimelineState, samples: Columns) -> Array:
     limit = 4 * LONGEST_SESSION_NS // max(state.period_ns, 1)  # beyond it the product would overflow
     steps = np.minimum(np.maximum(samples["index"] - state.origin, -limit), limit)
     return np.asarray(steps * state.period_ns)
+
+
+def _arrived(samples: Columns, origin_ns: int, before_ns: int) -> Array:
+    """Since the origin, growing: arrivals, and a period between the samples of one packet where there is room."""
+    taken_ns = samples["t_host_ns"] - samples["behind"] * samples["period_ns"] - origin_ns
+    steps = np.arange(1, len(taken_ns) + 1)
+    return np.asarray(np.maximum(np.maximum.accumulate(taken_ns - steps), before_ns) + steps)
 
 
 def _steps(values: Array, before: int) -> Array:
@@ -221,10 +265,12 @@ def _steps(values: Array, before: int) -> Array:
     return made
 
 
-def _first_break(state: TimelineState, passed: Array, waited: Array) -> int:
+def _first_break(state: TimelineState, passed: Array, waited: Array, behind: Array) -> int:
     """Where the first sample stands that cannot follow the one before it on the same clock; else the length."""
+    if state.clock == "arrival":
+        return len(passed)
     if state.clock == "count":
-        broken = waited > max(_UNCOUNTED_GAP_NS, 10 * state.period_ns)
+        broken = waited > np.maximum(2 * (behind + 1) * state.period_ns, max(_UNCOUNTED_GAP_NS, 10 * state.period_ns))
     elif passed.max() <= _BUFFERED_NS and waited.min() >= 0:
         return len(passed)
     else:
@@ -234,6 +280,8 @@ def _first_break(state: TimelineState, passed: Array, waited: Array) -> int:
 
 def _followed(state: TimelineState, elapsed: Array, passed: Array, host: Array) -> tuple[Pace | Spacing, int, float]:
     """Up to where the rate is what it was said to be, and how much longer the period is from there on."""
+    if state.clock == "arrival":
+        return state.pace, len(elapsed), 1.0
     if state.clock == "device":
         return state.spacing.follow(elapsed, passed, state.period_ns)
     if state.clock == "count":

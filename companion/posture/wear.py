@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from companion.posture.few import SLOW_NS
 from companion.posture.rows import ROW_NS, ROWS_PER_S
 from companion.posture.stage import Array
 
@@ -20,7 +21,8 @@ MOTIONLESS_S = 120
 """So long: the quietest two minutes of five wearers at a computer still moved by 0.12° (RMS)."""
 
 _MOTIONLESS_DEG = (0.05, 0.10)
-"""RMS about the mean direction that counts as none: by the sensor's own noise between these two."""
+"""RMS about the mean direction that counts as none: by the sensor's own noise between these two. Of a slow sensor the
+first: its rows rest on samples of several seconds, in whose mean breaths cancel out."""
 _NOISE_MARGIN = 1.2
 
 MOVED_SD_G = 0.03
@@ -96,7 +98,8 @@ def _judged(total: Array, rate_hz: Array) -> tuple[Array, Array]:
     spread_deg = np.degrees(np.sqrt(np.maximum(1 - length * length, 0)))
     # White noise of |a| stands for that across it, over two axes, in a mean of a second.
     noise_deg = np.degrees(np.sqrt(2 * total[4] / count / rate_hz))
-    limit_deg = np.clip(_NOISE_MARGIN * noise_deg, *_MOTIONLESS_DEG)
+    least_deg, most_deg = _MOTIONLESS_DEG
+    limit_deg = np.clip(_NOISE_MARGIN * noise_deg, least_deg, np.where(rate_hz * SLOW_NS > 1e9, most_deg, least_deg))
     is_motionless = (total[0] >= _LEAST_ROWS) & (spread_deg <= limit_deg)
     return is_motionless, (mean / np.maximum(length, 1e-9)).T
 

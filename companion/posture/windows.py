@@ -2,7 +2,8 @@
 
 A row at t covers the samples with t - 1 s < t_sample <= t. It is complete when a sample or the clock says that nothing
 earlier can come. Sums are kept per bin of 0.2 s, each added up in the order of its samples, so that a row's bits do not
-depend on how the samples arrived in blocks. Knows: time. Must never know: baselines, limits.
+depend on how the samples arrived in blocks. Rows of a sensor that gives too few samples for that rest on its last ones
+(`few`). Knows: time. Must never know: baselines, limits.
 """
 
 from collections.abc import Iterable
@@ -10,7 +11,9 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from companion.posture import few
 from companion.posture.cadence import CadenceState, at_cadence
+from companion.posture.few import FEW_NS, LIKE_GRAVITY_G, NORM_G, Patience
 from companion.posture.rows import ROW_NS
 from companion.posture.stage import ROWS, Array, Beat, Columns, Joint, joined_rows, runs
 from companion.posture.velocity import VelocityState, turning_dps
@@ -21,9 +24,6 @@ LATE_BINS = 3  # by so much the part at walking cadence trails the samples
 
 _LEAST_SHARE = 0.5  # of the samples that a full window would hold
 _REST_LEAST_BINS = 3  # of the bins of 4 s must hold samples: a sensor of 1 Hz fills so many
-_NORM_G = (0.5, 2.0)
-"""The mean of |a| over seconds is 1 g by nature; a sensor that reads otherwise is off by so much at the most."""
-
 
 # What is summed in each bin, as rows of one array; those that share a window lie side by side.
 _A = 0  # |a| - 1 g
@@ -56,10 +56,6 @@ _SAMPLE, _RESTART, _IS_CLIPPED, _IS_FROZEN = int(Beat.SAMPLE), int(Joint.RESTART
 _NAN, _NONE = np.array(np.nan), np.empty(0, np.intp)
 
 
-_LIKE_GRAVITY_G = (0.5, 1.6)
-"""Between these lies the mean of |a| over a second on a body, also where a sensor reads 1.3 g for 1 g, as some do."""
-
-
 @dataclass(frozen=True, slots=True)
 class WindowsState:
     """The bins that are still needed, the one that is filling, and what the next rows continue from."""
@@ -71,15 +67,19 @@ class WindowsState:
     cadence: CadenceState = field(default_factory=CadenceState)
     velocity: VelocityState = field(default_factory=VelocityState)
     waiting: tuple[Columns, ...] = ()  # samples of the filling bin that are not summed yet, all of one period
+    recent: Columns | None = None  # the newest ones that are, where they are few
 
     def heard(self, newest_ns: int, waiting: tuple[Columns, ...]) -> "WindowsState":
         """The same with samples that wait."""
-        return WindowsState(self.bins, self.done, newest_ns, self.period_ns, self.cadence, self.velocity, waiting)
+        kept = (self.period_ns, self.cadence, self.velocity)
+        return WindowsState(self.bins, self.done, newest_ns, *kept, waiting, self.recent)
 
 
 @dataclass(frozen=True, slots=True)
 class Windows:
     """Stage: UPS to ROWS."""
+
+    patience: Patience = field(default_factory=Patience)
 
     def start(self) -> WindowsState:
         """No rows, no samples."""
@@ -89,25 +89,25 @@ class Windows:
         """The rows that `block` completed."""
         beats, periods = block["beat"], block["period_ns"]
         if len(block) and not np.count_nonzero(beats) and not np.count_nonzero(periods != periods[0]):
-            return _heard(state, block)
+            return _heard(state, block, self.patience)
         made = [np.empty(0, dtype=ROWS)]
         for first, end in runs(np.where(beats == _SAMPLE, periods, -1)):
             step = _heard if beats[first] == _SAMPLE else _waited
-            state, rows = step(state, block[first:end])
+            state, rows = step(state, block[first:end], self.patience)
             made.append(rows)
         return state, joined_rows(made)
 
 
 def forget_directions(state: WindowsState) -> WindowsState:
     """The same state without the up vectors summed so far: for when the frame they are in has changed."""
-    state = _all_summed(state)
+    state = _all_summed(state, Patience())
     bins = state.bins.copy()
     bins[_UP] = bins[_RAW] = 0
     bins[_UNSETTLED] = bins[_N]
-    return replace(state, bins=bins, velocity=VelocityState())
+    return replace(state, bins=bins, velocity=VelocityState(), recent=None)
 
 
-def _heard(state: WindowsState, samples: Columns) -> tuple[WindowsState, Array]:
+def _heard(state: WindowsState, samples: Columns, patience: Patience) -> tuple[WindowsState, Array]:
     """Samples of one period, in order. Those that complete no row wait: packets are many, rows are few."""
     t_ns = samples["t_session_ns"]
     if state.done and t_ns[0] <= state.done * ROW_NS:
@@ -116,32 +116,36 @@ def _heard(state: WindowsState, samples: Columns) -> tuple[WindowsState, Array]:
         if len(samples) == 0:
             return state, np.empty(0, dtype=ROWS)  # they came too late: their rows are given out already
     if state.waiting and samples["period_ns"][0] != state.waiting[0]["period_ns"][0]:
-        state = _all_summed(state)
+        state = _all_summed(state, patience)
     waiting, newest_ns = (*state.waiting, samples), int(t_ns[-1])
     last = max(-(-newest_ns // ROW_NS) - 1, state.done)
     if last == state.done:
         return state.heard(newest_ns, waiting), np.empty(0, dtype=ROWS)
-    return _summed(state, waiting, last)
+    return _summed(state, waiting, last, patience)
 
 
-def _waited(state: WindowsState, ticks: Columns) -> tuple[WindowsState, Array]:
+def _waited(state: WindowsState, ticks: Columns, patience: Patience) -> tuple[WindowsState, Array]:
     """Nothing came: rows up to the newest tick."""
     last = int(ticks["t_session_ns"].max()) // ROW_NS
     if last <= state.done:
         return state, np.empty(0, dtype=ROWS)
-    state = _all_summed(state)
+    state = _all_summed(state, patience)
     fresh = np.zeros((_SUMS, last - state.done + 1))
     fresh[:, 0] = state.bins[:, -1]
     rows = _blank(state.done, last)
     _place_in_time(rows, state.heard_ns, state.period_ns)
     if fresh[_N, 0]:
         rows["velocity_dps"][0] = state.velocity.at_newest_dps(state.period_ns)
-    return replace(state, bins=_filled(state.bins, fresh, rows), done=last), rows
+    bins = _filled(state.bins, fresh, rows)
+    if state.recent is not None:
+        last_places = np.full(len(rows), len(state.recent) - 1)
+        few.fill(rows, state.recent, last_places, _in_two_seconds(state.bins, fresh), patience, state.period_ns)
+    return replace(state, bins=bins, done=last), rows
 
 
-def _all_summed(state: WindowsState) -> WindowsState:
+def _all_summed(state: WindowsState, patience: Patience) -> WindowsState:
     """The same state with no samples waiting."""
-    return _summed(state, state.waiting, state.done)[0] if state.waiting else state
+    return _summed(state, state.waiting, state.done, patience)[0] if state.waiting else state
 
 
 def _blank(done: int, last: int) -> Array:
@@ -159,7 +163,9 @@ def _place_in_time(rows: Array, newest_ns: "Array | int", period_ns: int) -> Non
     rows["rate_hz"] = 1e9 / period_ns if period_ns else np.nan
 
 
-def _summed(state: WindowsState, parts: tuple[Columns, ...], last: int) -> tuple[WindowsState, Array]:
+def _summed(
+    state: WindowsState, parts: tuple[Columns, ...], last: int, patience: Patience
+) -> tuple[WindowsState, Array]:
     """Samples of one period into their bins; the rows up to number `last`, which they complete."""
     samples = _joined(parts)
     t_ns, period_ns = samples["t_session_ns"], int(samples["period_ns"][0])
@@ -173,8 +179,13 @@ def _summed(state: WindowsState, parts: tuple[Columns, ...], last: int) -> tuple
     fresh, cadence = _bins(state, samples, ends, begins)
     velocity, turns_dps = turning_dps(state.velocity, samples, begins, period_ns, ends - 1)
     rows["velocity_dps"] = np.where(fresh[_N, :-1] > 0, turns_dps, _NAN)
-    bins = _filled(state.bins, fresh, rows)
-    return WindowsState(bins, last, int(t_ns[-1]), period_ns, cadence, velocity), rows
+    bins, recent = _filled(state.bins, fresh, rows), None
+    if period_ns > FEW_NS:
+        known = few.followed_by(state.recent, samples, patience.gap_of(period_ns))
+        last_places = ends + (len(known) - len(t_ns) - 1)
+        few.fill(rows, known, last_places, _in_two_seconds(state.bins, fresh), patience, period_ns)
+        recent = few.newest(known)
+    return WindowsState(bins, last, int(t_ns[-1]), period_ns, cadence, velocity, recent=recent), rows
 
 
 def _joined(parts: tuple[Columns, ...]) -> Columns:
@@ -255,6 +266,12 @@ def _filled(before: Array, fresh: Array, rows: Array) -> Array:
     return bins[:, -REST_BINS:].copy()
 
 
+def _in_two_seconds(before: Array, fresh: Array) -> Array:
+    """How many samples the last two seconds of each row hold (N,), for bins as in `_filled`."""
+    total = np.cumsum(np.concatenate([[0.0], before[_N, :-1], fresh[_N, :-1]]))
+    return np.asarray(total[REST_BINS:] - total[REST_BINS - 2 * ANGLE_BINS : len(total) - 2 * ANGLE_BINS])
+
+
 def _fill(rows: Array, bins: Array) -> None:
     """Everything that sums over windows say; `bins` end with the last row's own."""
     one, count = _of_five(bins), len(rows)
@@ -293,7 +310,7 @@ def _fill_spread(rows: Array, one: Array, two: Array, least: Array) -> None:
     rows["newest_sd_g"] = np.where(one[_N] >= np.maximum(least, 2.0), np.sqrt(variance[:count]), _NAN)
     rows["acc_sd_g"] = np.where(n >= np.maximum(2 * least, 2.0), np.sqrt(now), _NAN)
     mean = one[_A] / one[_N]
-    rows["implausible"] = (mean < _LIKE_GRAVITY_G[0] - 1.0) | (mean > _LIKE_GRAVITY_G[1] - 1.0)
+    rows["implausible"] = (mean < LIKE_GRAVITY_G[0] - 1.0) | (mean > LIKE_GRAVITY_G[1] - 1.0)
     stride = stride / n / square_g[-count:]
     rows["stride_sd_g"] = np.sqrt(stride)
     rows["stride_share"] = np.where(before > 0, stride / before, 0.0)
@@ -316,6 +333,6 @@ def _variance(sums: Array) -> tuple[Array, Array]:
     """Of |a|, in the square of what the sensor reads for 1 g, and that square in g²."""
     n = sums[_N]
     mean = sums[_A] / n
-    norm_g = np.minimum(np.maximum(1.0 + mean, _NORM_G[0]), _NORM_G[1])
+    norm_g = np.minimum(np.maximum(1.0 + mean, NORM_G[0]), NORM_G[1])
     square_g = norm_g * norm_g
     return np.maximum(sums[_AA] / n - mean * mean, 0.0) / square_g, square_g

@@ -44,6 +44,7 @@ MOST_SILENCE_S = 10.0
 _KEY_BYTES, _COUNTER_BYTES, _CHECK_BYTES = 16, 4, 4
 _AXES = 3
 _NO_KEY = "encrypted, and no bind key is known"
+_DOWNGRADED = "not encrypted, though this sensor encrypts: anybody may have sent it"
 _NO_CIPHER = "encrypted, and the package cryptography is not installed (extra bthome)"
 _OLD_COUNTER = "an older counter: sent once more by someone, or the sensor was switched off and on"
 _OTHER_KEY = "encrypted with another bind key, or damaged"
@@ -144,7 +145,11 @@ class Decoder(PacketDecoder):
         if found.fault:
             gathered.refuse(found.fault, [data])
             return
-        payload = self._decrypted(address, found) if found.encrypted else found.payload
+        payload: bytes | str | None = found.payload
+        if found.encrypted:
+            payload = self._decrypted(address, found)
+        elif self._counter >= 0:
+            payload = _DOWNGRADED
         if isinstance(payload, str):
             gathered.refuse(payload, [data])
         elif payload is not None:

@@ -17,6 +17,8 @@ Ints = NDArray[np.int64]
 
 JUMP_SAMPLES = 600
 """A step further than this, or back, is no loss: the sensor's clock began anew."""
+JUMP_NS = 12 * 1_000_000_000
+"""The same where nobody has told the rate."""
 LATE_NS = 60 * 1_000_000_000
 """What is older than the newest by up to this came twice; what is older still is of a clock that began anew."""
 LATE_TO_ADOPT = 4
@@ -57,19 +59,22 @@ class DeviceClock:
         """The next packet begins a segment."""
         self._newest_ns, self._late = -1, 0
 
-    def follow(self, ticks: NDArray[Any], counts: NDArray[Any], period_ns: int) -> Followed:
-        """Packets in order of arrival with their stamps (P,) in ticks below 2^63 ns, and their samples (P,)."""
+    def follow(self, ticks: NDArray[Any], counts: NDArray[Any], period_ns: int | None) -> Followed:
+        """Packets in order of arrival with their stamps (P,) in ticks below 2^63 ns, and their samples (P,).
+
+        Without a `period_ns` (None: nobody has told the rate) nothing is known to be lost.
+        """
         stamp_ns = np.array(ticks, dtype=np.int64) * self._tick_ns
         counts = np.asarray(counts, dtype=np.int64)
         made = Followed(stamp_ns, np.full(len(ticks), -1), np.ones(len(ticks), bool), np.zeros(len(ticks), bool), 0)
         return made if len(ticks) == 0 else self._through(made, counts, period_ns)
 
-    def _through(self, made: Followed, counts: Ints, period_ns: int) -> Followed:
+    def _through(self, made: Followed, counts: Ints, period_ns: int | None) -> Followed:
         """Stretches of packets that follow one another at once, the others one at a time."""
         stamps, lost, place = made.stamp_ns, 0, 0
         raw = stamps.copy()
         steps = self._wrapped(np.diff(raw))
-        limit_ns = JUMP_SAMPLES * period_ns
+        limit_ns = _limit_ns(period_ns)
         broken = np.append(np.flatnonzero((steps <= 0) | (steps > limit_ns)) + 1, len(raw))
         while place < len(raw):
             lost += self._one(made, place, int(raw[place]), int(counts[place]), period_ns)
@@ -86,14 +91,14 @@ class DeviceClock:
                 place += 1
         return Followed(stamps, made.before_ns, made.kept, made.fresh, lost)
 
-    def _one(self, made: Followed, place: int, raw_ns: int, count: int, period_ns: int) -> int:
+    def _one(self, made: Followed, place: int, raw_ns: int, count: int, period_ns: int | None) -> int:
         """One packet behind the newest; returns how many samples lie between them."""
         lost, newest_ns = 0, self._newest_ns
         step_ns = int(self._wrapped(np.array([raw_ns - newest_ns]))[0])
         if newest_ns >= 0 and -LATE_NS < step_ns <= 0 and not self._to_be_believed(newest_ns + step_ns):
             made.kept[place] = False
             return 0
-        if newest_ns < 0 or step_ns <= 0 or step_ns > JUMP_SAMPLES * period_ns:
+        if newest_ns < 0 or step_ns <= 0 or step_ns > _limit_ns(period_ns):
             made.fresh[place] = True
             made.stamp_ns[place] = raw_ns
         else:
@@ -118,7 +123,13 @@ class DeviceClock:
         return np.asarray((steps_ns + turn // 2) % turn - turn // 2)
 
 
-def missing(steps_ns: Ints, due: Ints, period_ns: int) -> Ints:
+def _limit_ns(period_ns: int | None) -> int:
+    return JUMP_NS if period_ns is None else JUMP_SAMPLES * period_ns
+
+
+def missing(steps_ns: Ints, due: Ints, period_ns: int | None) -> Ints:
     """Samples between packets, where the step holds at least half a packet more than is due."""
+    if period_ns is None:
+        return np.zeros_like(due)
     room = np.rint(steps_ns / period_ns).astype(np.int64) - due
     return np.where(room >= np.maximum(1, -(-due // 2)), room, 0)

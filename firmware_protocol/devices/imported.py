@@ -117,7 +117,7 @@ def _never(_: Advertisement) -> float:
     return 0.0
 
 
-def _refuse(_: float | None = None) -> Script:
+def _refuse(rate_hz: float | None = None) -> Script:  # noqa: ARG001 - no rate helps
     yield from ()  # a generator, as every script is
     raise ScriptRefused("This is a recording made elsewhere; there is no sensor to talk to.")
 

@@ -136,7 +136,7 @@ class Decoder(PacketDecoder):
         for fresh, places in clock.stretches():
             if fresh:
                 self.begin_segment()
-            arrays = records["arrays"][places].astype(np.float64)
+            arrays = records["arrays"][places, : 1 + layout.gyroscope].astype(np.float64)
             gyr_radps = np.radians(arrays[:, 1]).reshape(-1, 3) if layout.gyroscope else np.nan
             t_device_ns = (clock.stamp_ns[places, None] + within_ns).ravel()
             arrival_ns = each_sample(t_host_ns[places], count)

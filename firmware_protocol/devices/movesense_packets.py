@@ -14,6 +14,8 @@ RATES_HZ = (13, 26, 52, 104, 208, 416, 833, 1666)
 RESPONSE, FIRST, PART_2 = 1, 2, 3
 """What a sensor sends: the answer to a command, a packet or its first part, the rest of one."""
 
+_IN_ONE_BYTES = 155
+"""A packet up to this length comes in one notification: the sensor's ATT_MTU is at most 158."""
 _CUT_BYTES = 150
 """Where the first notification of a longer packet ends in the published example; no shorter one is part of a packet."""
 
@@ -80,7 +82,7 @@ class Messages:
 
     def plain(self, messages: Iterable[bytes]) -> Layout | None:
         """The layout of all of them, where each is a whole packet and nothing has to be joined."""
-        (head, size), *others = {(message[:2], len(message)) for message in messages}
+        (head, size), *others = {(bytes(message[:2]), len(message)) for message in messages}
         if others or self._halves or len(head) < 2 or head[0] != FIRST or self._passed_over(head[1]):
             return None
         return self._layout(head[1], size, in_one=True)
@@ -110,7 +112,8 @@ class Messages:
             return _NO_FIRST
         layout = self._layout(reference, len(data), in_one=in_one)
         path = self._paths.get(reference)
-        if layout is None and part_bytes >= _CUT_BYTES and len(data) < (path.size if path else _LONGEST):
+        least = _CUT_BYTES if path is None or path.size <= _IN_ONE_BYTES else 1
+        if layout is None and part_bytes >= least and len(data) < (path.size if path else _LONGEST):
             self._halves[reference] = data, part_bytes
             return None
         return layout or (_WRONG_SIZE if path else _NO_SIZE)

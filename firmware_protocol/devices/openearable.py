@@ -71,11 +71,12 @@ class Decoder(PacketDecoder):
 
     def __init__(self) -> None:
         super().__init__()
+        self._rate_told = False
         self._clock = DeviceClock(bits=64, tick_ns=1000, stamps="first")
 
     def linked(self) -> None:
         """The sensor is started anew."""
-        self.rate_hz = float(USUAL_HZ)
+        self.rate_hz, self._rate_told = float(USUAL_HZ), False
         self._clock.forget()
 
     def told(self, frame: Told, gathered: Gathered) -> None:
@@ -83,7 +84,7 @@ class Decoder(PacketDecoder):
         if isinstance(frame, Written) and frame.characteristic == CONFIGURATION and len(frame.data) == 3:
             sensor, rate, options = frame.data
             if sensor == _IMU and options & _STREAM and rate < len(RATES_HZ):
-                self.rate_hz = float(RATES_HZ[rate])
+                self.rate_hz, self._rate_told = float(RATES_HZ[rate]), True
                 self._clock.forget()
                 self.begin_segment()
 
@@ -118,7 +119,8 @@ class Decoder(PacketDecoder):
             for place in np.flatnonzero(refused).tolist():
                 gathered.refuse(_FAULTS[faults[:, place].argmax()], [packets.data[place]])
             records, step_us, packets = records[~refused], step_us[~refused], packets.without(refused)
-        clock = self._clock.follow(records["us"], np.full(len(records), count), round(1e9 / self.rate_hz))
+        period_ns = round(1e9 / self.rate_hz) if self._rate_told else None
+        clock = self._clock.follow(records["us"], np.full(len(records), count), period_ns)
         gathered.lost += clock.lost
         gathered.duplicates += count * int(np.count_nonzero(~clock.kept))
         t_device_ns = clock.stamp_ns[:, None] + step_us.astype(np.int64)[:, None] * 1000 * np.arange(count)
@@ -126,7 +128,7 @@ class Decoder(PacketDecoder):
         for fresh, places in clock.stretches():
             if fresh:
                 self.begin_segment()
-            xyz = records["xyz"][places].astype(np.float64).reshape(-1, 3, 3)
+            xyz = records["xyz"][places][:, :, :2].astype(np.float64).reshape(-1, 2, 3)
             largest_mps2 = np.abs(xyz[:, 0]).max(axis=1)
             clipped = (largest_mps2 >= _FULL_MPS2) & (largest_mps2 < _BEYOND_MPS2)
             arrival_ns, gyr_radps = each_sample(t_host_ns[places], count), np.radians(xyz[:, 1])

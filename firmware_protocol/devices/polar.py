@@ -78,12 +78,13 @@ def match(advertisement: Advertisement) -> float:
 class Decoder(PacketDecoder):
     """Frames of many samples and one time, that of the last.
 
-    Where no start was seen, the rate is taken for the usual one: it places the samples of a segment's first frame, and
-    says what is lost. The unit of counts cannot be taken for anything: they wait for a factor.
+    Where no start was seen, the rate is taken for the usual one, to place the samples of a segment's first frame; it
+    does not say then what is lost. The unit of counts cannot be taken for anything: they wait for a factor.
     """
 
     MOTION = frozenset({DATA})
     rate_hz: float = USUAL_RATE_HZ
+    _rate_told: bool
     _range_g: int
     _factor: float | None
     _parts: bytes  # of an answer that is not complete
@@ -113,7 +114,8 @@ class Decoder(PacketDecoder):
         if not isinstance(frame, Written):
             self._indicated(frame.data)
         elif (wanted := asked_for(frame.data)) is not None:
-            self.rate_hz = float(max(wanted.get(RATE_HZ, ()), default=0) or USUAL_RATE_HZ)
+            told_hz = max(wanted.get(RATE_HZ, ()), default=0)
+            self.rate_hz, self._rate_told = float(told_hz or USUAL_RATE_HZ), told_hz > 0
             self._range_g = max(wanted.get(RANGE_G, ()), default=0) or USUAL_RANGE_G
             self._begin()
 
@@ -159,13 +161,14 @@ class Decoder(PacketDecoder):
 
     def _placed(self, packets: Packets, mg: Floats, counts: Ints, gathered: Gathered, ends: Any = False) -> None:
         """Give out samples (M, 3) of frames with `counts` (P,) of them, each at its time."""
-        found = self._clock.follow(stamps(packets.data), counts, round(_S / self.rate_hz))
+        period_ns = round(_S / self.rate_hz) if self._rate_told else None
+        found = self._clock.follow(stamps(packets.data), counts, period_ns)
         gathered.lost += found.lost
         gathered.duplicates += int(counts[~found.kept].sum())
         limit_mg = _END_OF_RANGE_MG * self._range_g
         ends_at = np.append(0, np.cumsum(counts))
         t_host_ns = np.array(packets.t_host_ns, dtype=np.int64).repeat(counts)
-        t_device_ns, kept = sample_times(found, counts, self.rate_hz), found.kept.repeat(counts)
+        t_device_ns, kept = sample_times(found, counts, self.rate_hz, period_ns), found.kept.repeat(counts)
         clipped = at_the_end(mg, -limit_mg, limit_mg) | ends
         for first, last in pairwise(sorted({0, *np.flatnonzero(found.fresh).tolist(), len(counts)})):
             if found.fresh[first]:
@@ -188,18 +191,19 @@ class Decoder(PacketDecoder):
         self._clock.forget()
 
     def _forget(self) -> None:
-        self.rate_hz, self._range_g = float(USUAL_RATE_HZ), USUAL_RANGE_G
+        self.rate_hz, self._rate_told, self._range_g = float(USUAL_RATE_HZ), False, USUAL_RANGE_G
         self._factor, self._parts = None, b""
 
 
-def sample_times(found: Followed, counts: Ints, rate_hz: float) -> Ints:
+def sample_times(found: Followed, counts: Ints, rate_hz: float, period_ns: int | None) -> Ints:
     """The times (M,) of the samples of frames with `counts` (P,) of them, by the sensor's clock.
 
     Evenly from the frame before on (`PmdTimeStampUtils`); at the nominal rate where there is none, or where it is so
-    far back that samples are missing. No sample is older than the clock.
+    far back that samples are missing, for which the rate must have been told (`period_ns`). No sample is older than the
+    clock.
     """
     stamp_ns, before_ns = found.stamp_ns, found.before_ns
-    follows = (before_ns >= 0) & (missing(stamp_ns - before_ns, counts, round(_S / rate_hz)) == 0)
+    follows = (before_ns >= 0) & (missing(stamp_ns - before_ns, counts, period_ns) == 0)
     young = ~follows & (stamp_ns < counts * (_S / rate_hz))  # a clock that began within the frame
     span_ns = np.where(follows, stamp_ns - before_ns, np.where(young, stamp_ns, _S)).repeat(counts)
     holds = np.where(follows | young, counts, round(rate_hz)).repeat(counts)  # so many samples

@@ -31,6 +31,8 @@ _MISSING_ACC = -0x8000
 _MOST_ACC = 0x7FFF
 _MISSING_VOLTS = 0x7FF
 _MISSING_NUMBER = 0xFFFF
+_OVERTAKEN = 16
+"""An older number, by up to this, is of an advertisement that came late or again, not of a tag that began anew."""
 _TURN = 0xFFFF  # numbers run from 0 to 65534, then begin again: 65535 says that there is none
 _NOT_READ = "this format of Ruuvi has no acceleration, or not as format 5 has it; set the tag to format 5 (RAWv2)"
 
@@ -108,13 +110,15 @@ class Decoder(PacketDecoder):
             self._number = fresh
             return True
         step = (number - self._number + _TURN // 2) % _TURN - _TURN // 2
-        if 0 <= step <= JUMP_SAMPLES:
-            gathered.lost += max(step - 1, 0)
+        if -_OVERTAKEN <= step <= 0:
+            return False
+        if step <= JUMP_SAMPLES and step > 0:
+            gathered.lost += step - 1
             self._number += step
         else:  # the tag began anew, or was out of reach for long
             self.begin_segment()
             self._number = number
-        return step != 0
+        return True
 
 
 DRIVER = Driver(

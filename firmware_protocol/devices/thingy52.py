@@ -146,8 +146,9 @@ def _of_matrix(values: NDArray[Any]) -> Floats:
 
 
 def _of_gravity(values: NDArray[Any]) -> Floats:
-    """Its length is kept: it is in m/s², and points up."""
-    return np.asarray(values, dtype=np.float64)
+    """It is in m/s², and points up; its length says nothing."""
+    with np.errstate(invalid="ignore"):  # what is not a number is refused later
+        return at_rest(up_of_gravity(values))
 
 
 _FUSED: dict[str, tuple["np.dtype[Any]", Callable[[NDArray[Any]], Floats]]] = {

@@ -85,11 +85,12 @@ class Decoder(PacketDecoder):
     def __init__(self) -> None:
         super().__init__()
         self._mode: int | None = None  # as the host or the sensor told; None: neither did
+        self._rate_told = False
         self._clock = DeviceClock(bits=32, tick_ns=1000, stamps="first")
 
     def linked(self) -> None:
         """Both are set anew after each link."""
-        self._mode, self.rate_hz = None, float(USUAL_HZ)
+        self._mode, self.rate_hz, self._rate_told = None, float(USUAL_HZ), False
         self._clock.forget()
 
     def motion(self, packets: Packets, gathered: Gathered) -> None:
@@ -127,16 +128,18 @@ class Decoder(PacketDecoder):
                 gathered.refuse("a DOT's battery is a percentage, and 0 or 1 for charging", [data])
 
     def _set_rate(self, rate_hz: int) -> None:
-        if rate_hz in RATES_HZ and rate_hz != self.rate_hz:
-            self.rate_hz = float(rate_hz)
-            self._clock.forget()
+        if rate_hz in RATES_HZ:
+            if rate_hz != self.rate_hz:
+                self._clock.forget()
+            self.rate_hz, self._rate_told = float(rate_hz), True
 
     def _give(self, packets: Packets, records: NDArray[Any], gathered: Gathered) -> None:
         acc_mps2 = payloads.acceleration_mps2(records)
         if acc_mps2 is None:
             return
         gyr_radps, clipped = payloads.rotation_radps(records), payloads.clipped(records)
-        t = self._clock.follow(records["time_us"], np.ones(len(records), np.int64), round(1e9 / self.rate_hz))
+        period_ns = round(1e9 / self.rate_hz) if self._rate_told else None
+        t = self._clock.follow(records["time_us"], np.ones(len(records), np.int64), period_ns)
         gathered.lost += t.lost
         gathered.duplicates += int(len(records) - np.count_nonzero(t.kept))
         t_host_ns = np.array(packets.t_host_ns, dtype=np.int64)

@@ -82,7 +82,10 @@ def _exchange(command: Command) -> _Exchange:
     """Write a command and wait for its answer."""
     data = command.to_bytes()
     yield Write(CONTROL, data)
-    return parse_answer((yield Await(CONTROL, accept=_answers(data[0]))))
+    try:
+        return parse_answer((yield Await(CONTROL, accept=_answers(data[0]))))
+    except ProtocolError as error:
+        raise ScriptRefused(f"The sensor's answer cannot be read: {error}.") from error
 
 
 def _answers(opcode: int) -> Callable[[bytes], bool]:

@@ -5,7 +5,7 @@ by running its scripts.
 """
 
 from collections.abc import Callable
-from dataclasses import fields
+from dataclasses import fields, replace
 from itertools import pairwise
 from typing import Any
 
@@ -102,7 +102,41 @@ def some_frames(driver: fp.Driver) -> st.SearchStrategy[list[fp.Frame]]:
     )
     noise = st.lists(st.one_of(*messages, advertisements, link), max_size=12)
     seeds = st.integers(0, 2**32 - 1)
-    return st.builds(_mixed, seeds.map(lambda seed: sound(driver, seed)), noise, seeds)
+    damage = st.lists(
+        st.tuples(st.sampled_from(sorted(DAMAGES)), st.integers(0, 2**16), st.integers(0, 300)), max_size=4
+    )
+    own = st.builds(_damaged, seeds.map(lambda seed: sound(driver, seed)), damage)
+    return st.builds(_mixed, own, noise, seeds)
+
+
+SIGNALLING = bytes.fromhex("0100807f")
+"""A 32-bit float that is no number and makes arithmetic complain."""
+
+DAMAGES: dict[str, Callable[[bytes, int], bytes]] = {
+    "cut": lambda data, at: data[:at],
+    "longer": lambda data, at: data + data[: at % 7 + 1],
+    "flipped": lambda data, at: data[: at // 8] + bytes([data[at // 8] ^ 1 << at % 8]) + data[at // 8 + 1 :],
+    "no number": lambda data, at: data[:at] + SIGNALLING + data[at + 4 :],
+    "headless": lambda data, at: data[at % 4 + 1 :],
+    "twice": lambda data, at: data + data,
+}
+
+
+def _damaged(own: list[fp.Frame], damage: list[tuple[str, int, int]]) -> list[fp.Frame]:
+    """The frames, a few of them with other bytes, and each of those once more as it was."""
+    frames = list(own)
+    for kind, chosen, at in damage if frames else ():
+        place = chosen % len(frames)
+        frame = frames[place]
+        if isinstance(frame, fp.Notification) and frame.data:
+            frames[place] = replace(
+                frame, data=DAMAGES[kind](frame.data, at % (8 * len(frame.data)) if kind == "flipped" else at)
+            )
+            frames.insert(place + 1, frame)
+        elif isinstance(frame, fp.Advertisement) and frame.manufacturer_data:
+            data = {key: DAMAGES["cut"](value, at) for key, value in frame.manufacturer_data.items()}
+            frames[place] = replace(frame, manufacturer_data=data)
+    return frames
 
 
 def _mixed(own: list[fp.Frame], noise: list[fp.Frame], seed: int) -> list[fp.Frame]:

@@ -46,6 +46,48 @@ def arrivals(draw, packets=40):
     return made
 
 
+@st.composite
+def few_arrivals(draw, packets=60):
+    """A sensor of 5 Hz to one sample in ten seconds that does not keep to its period, some lost, ticks between.
+
+    Now and then a packet of several, silence, a new segment, another rate (a fast one too), another clock.
+    """
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    with_index, with_clock, with_gyro = draw(st.tuples(st.booleans(), st.booleans(), st.booleans()))
+    periods_ns = [200_000_000, 400_000_000, 500_000_000, 640_000_000, 1_285_000_000, 2_500_000_000, 10_000_000_000]
+    period_ns, factor, parts = int(rng.choice(periods_ns)), float(rng.choice([0.1, 0.5, 1.0, 1.0, 1.0, 2.0])), []
+    host_ns, index, segment = 300_000_000, 0, 0
+    for _ in range(draw(st.integers(1, packets))):
+        what = rng.choice(["plain"] * 12 + ["lost", "silence", "segment", "rate", "clock", "several", "late"])
+        count = int(rng.integers(2, 5)) if what == "several" else 1
+        if what == "lost":
+            index += int(rng.integers(1, 4))
+        elif what in {"segment", "rate", "clock"}:
+            segment, index = segment + 1, 0
+            period_ns = int(rng.choice([*periods_ns, PERIOD_NS])) if what == "rate" else period_ns
+            with_clock = with_clock ^ (what == "clock")
+        waits_ns = round(period_ns * factor * rng.uniform(0.7, 1.3)) + (40_000_000_000 if what == "silence" else 0)
+        first_ns, host_ns = host_ns, host_ns + count * max(waits_ns, 1)
+        if what == "late":
+            host_ns = first_ns + 1
+        if rng.random() < 0.7 and host_ns - first_ns > 2:
+            parts.append(_ticks_between(rng, first_ns, host_ns))
+        parts.append(_packet(rng, host_ns, index, segment, period_ns, count, with_index, with_clock, with_gyro))
+        index += count
+    if draw(st.booleans()):
+        parts.append(_ticks(rng, host_ns, Beat.END)[:1])
+    made = Columns.joined(parts)
+    made["number"][:] = np.where(made["beat"] == Beat.SAMPLE, np.cumsum(made["beat"] == Beat.SAMPLE) - 1, -1)
+    return made
+
+
+def _ticks_between(rng, first_ns, last_ns):
+    """A few ticks, none at these two instants."""
+    made = _ticks(rng, first_ns)
+    times = np.unique(np.sort(rng.integers(first_ns + 1, last_ns, len(made))))
+    return made[: len(times)].changed(t_host_ns=times)
+
+
 def _ticks(rng, host_ns, beat=Beat.TICK):
     made = Columns.zeros(int(rng.integers(1, 9)), ARRIVALS)
     made["t_host_ns"][:] = host_ns + 1 + np.arange(len(made)) * int(rng.choice([1_000_000_000, 400_000_000]))
