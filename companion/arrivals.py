@@ -157,6 +157,7 @@ class Quality:
     duplicates: int = 0
     malformed: int = 0
     outages: int = 0
+    unnumbered: int = 0  # of those that are lost, how many no counter has counted
     spans: dict[int, _Span] = field(default_factory=dict)
 
     def add(self, arrivals: Columns, decoded: Decoded) -> None:
@@ -165,6 +166,8 @@ class Quality:
         self.duplicates += decoded.duplicates
         self.malformed += len(decoded.malformed)
         self.samples += len(decoded.samples)
+        if len(decoded.samples) and decoded.samples["index"][0] < 0:
+            self.unnumbered += decoded.lost
         last = np.flatnonzero((arrivals["behind"] == 0) & (arrivals["beat"] == _SAMPLE))
         if len(last) == 0:
             return
@@ -192,8 +195,8 @@ class Quality:
 
     @property
     def rate_hz(self) -> float | None:
-        """Samples a second on the host's clock; None while there is one packet at most."""
-        steps = sum(span.index - span.first_index for span in self.spans.values())
+        """Samples a second on the host's clock, lost ones too; None while there is one packet at most."""
+        steps = self.unnumbered + sum(span.index - span.first_index for span in self.spans.values())
         passed_ns = sum(span.newest_ns - span.first_ns for span in self.spans.values())
         return steps / passed_ns * 1e9 if passed_ns else None
 

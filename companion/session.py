@@ -53,6 +53,8 @@ __all__ = ["ANGLES", "Report", "Session", "labels"]
 BATTERY_WARNINGS_PCT = (20.0, 10.0)
 
 _S = 1_000_000_000
+_LATEST_NS = 1 << 60
+"""No frame is later than 36 years after its session began: such times are forged, and sums of them would overflow."""
 _BARRIERS = frozenset({LinkUp, LinkDown, UserMark, SettingChanged, CalibrationSet, Dropped, RecorderTrouble, Closed})
 _TIME = attrgetter("t_host_ns")
 _SAMPLES_AT_ONCE = 40_000
@@ -151,11 +153,12 @@ class Session:
     def _stamped(self, frames: list[Frame]) -> list[Frame]:
         """The frames with times that grow strictly in their order, which is the truth; nearly always as they are."""
         times = np.array([self._newest_ns, *map(_TIME, frames)], dtype=np.int64)
-        if (times[1:] > times[:-1]).all():
+        latest_ns = self.header.t_host_ns + _LATEST_NS
+        if (times[1:] > times[:-1]).all() and times[-1] <= latest_ns:
             self._newest_ns = int(times[-1])
             return frames
         steps = np.arange(len(times))
-        grown = np.maximum.accumulate(times - steps) + steps
+        grown = np.maximum.accumulate(np.minimum(times, latest_ns) - steps) + steps
         self._newest_ns = int(grown[-1])
         stamped = list(frames)
         for place in np.flatnonzero(grown != times).tolist():

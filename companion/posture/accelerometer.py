@@ -3,6 +3,8 @@
 Pure. Knows: accelerations. Must never know: what the angles are used for.
 """
 
+from itertools import accumulate
+
 import numpy as np
 
 from companion.posture.stage import Array
@@ -23,12 +25,15 @@ _END_S = 0.5
 
 def low_passed(acc_mps2: Array, memory: Array | None, period_s: float) -> tuple[Array, Array]:
     """(N, 3) unit vectors: accelerations through a first-order low-pass, and its memory (1, 3) after them."""
-    from scipy.signal import lfilter  # takes a second to load, and most sensors have a gyroscope
-
     gain = float(-np.expm1(-2 * np.pi * CUTOFF_HZ * period_s))
-    memory = acc_mps2[:1] * (1 - gain) if memory is None else memory
-    smooth, memory = lfilter([gain], [1.0, gain - 1.0], acc_mps2, axis=0, zi=memory)
-    return directions(smooth), np.asarray(memory)
+    kept = 1.0 - gain
+    start = acc_mps2[0] * kept if memory is None else memory[0]
+    smooth = np.empty_like(acc_mps2)
+    for axis, (values, before) in enumerate(zip(acc_mps2.T.tolist(), start.tolist(), strict=True)):
+        # One after the other, as `lfilter` does; that one takes a second to load, which a live session does not have.
+        first = gain * values[0] + before
+        smooth[:, axis] = list(accumulate(values[1:], lambda was, now: gain * now + kept * was, initial=first))
+    return directions(smooth), kept * smooth[-1:]
 
 
 def remembers(period_s: float) -> bool:

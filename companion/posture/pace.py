@@ -30,6 +30,13 @@ _AGREE = 0.25  # the halves differ by no more than this share of both
 _MOST = 3.0  # a clock that runs by another factor than a third to this is no clock
 _PULL_WINDOWS = 6  # a guessed clock makes up for what it is behind by in so many windows
 
+_COUNTED = ((3 * _S // 2, 0.25, 0.15), (8 * _S, 0.05, 0.02), (30 * _S, 0.025, 0.01))
+"""Windows of the host's time in which samples without a clock are counted: how long, by how much a rate must be off,
+how well two in a row must agree. A rate that was only assumed may be quite another: the first finds it before the time
+that it costs looks like silence, the others where it is nearly right."""
+_LEAST_COUNTED = 3
+_ONE_MORE = 1.5  # by so many packets may two windows differ in any case; their edges must matter little
+
 _SPACING_WINDOW_NS = 2 * _S
 _LONGEST_STEP = 1.75  # in periods; beyond it a sample was lost between
 _LEAST_STEPS = 5
@@ -117,6 +124,74 @@ class Pace:
         due_ns = offset + slope * ahead - self.first_ns + behind_ns
         ratio = 1.0 + due_ns / (_PULL_WINDOWS * _WINDOW_NS)
         return round(period_ns * min(max(ratio, 1 - 2 * TOLERANCE), 1 + 2 * TOLERANCE))
+
+
+@dataclass(frozen=True, slots=True)
+class _Window:
+    """The window that is filling, and what the one right before it held: samples and packets."""
+
+    number: int = 0
+    samples: int = 0
+    packets: int = 0
+    samples_before: int = 0  # 0: there is none
+    packets_before: int = 0
+
+    def then(self, number: int) -> "_Window":
+        """A later window begins. The very first begins with a packet, and so holds one too many."""
+        if number == self.number + 1 and self.number > 0:
+            return _Window(number, 0, 0, self.samples, self.packets)
+        return _Window(number)
+
+    def ratio(self, length_ns: int, period_ns: int, tolerance: float, agreeing: float) -> float:
+        """The true period in assumed ones, where two windows agree that it is another; else 1.0."""
+        both, packets = self.samples_before + self.samples, self.packets_before + self.packets
+        if min(self.samples_before, self.samples) < _LEAST_COUNTED:
+            return 1.0
+        allowed, tolerated = max(agreeing / 2, _ONE_MORE / packets), 1 + max(tolerance, 2 * _ONE_MORE / packets)
+        ratio = 2 * length_ns / period_ns / both
+        off = not 1 / tolerated <= ratio <= tolerated
+        return ratio if off and abs(self.samples_before - self.samples) <= allowed * both else 1.0
+
+
+@dataclass(frozen=True, slots=True)
+class Counted:
+    """Samples in each window of the host's time, for a sensor of which only the arrivals tell the rate."""
+
+    origin_ns: int | None = None  # arrival of the segment's first packet
+    newest_ns: int = 0  # of the newest, since then
+    windows: tuple[_Window, ...] = (_Window(),) * len(_COUNTED)
+
+    def follow(self, host_ns: Array, last: Array, period_ns: int) -> "tuple[Counted, int, float]":
+        """As `Pace.follow`, of arrivals (N,), and which samples (N,) are the last of their packet."""
+        if len(host_ns) == 0:
+            return self, 0, 1.0
+        origin_ns = int(host_ns[0]) if self.origin_ns is None else self.origin_ns
+        passed_ns = np.maximum(np.maximum.accumulate(host_ns - origin_ns), self.newest_ns)
+        packets = np.concatenate([[0], np.cumsum(last)])
+        end, ratio = len(host_ns), 1.0
+        for which, kind in enumerate(_COUNTED):
+            _, place, off = _count(self.windows[which], kind, passed_ns[:end], packets, period_ns)
+            end, ratio = (place, off) if place < end else (end, ratio)
+        windows = tuple(
+            _count(self.windows[which], kind, passed_ns[:end], packets, None)[0] for which, kind in enumerate(_COUNTED)
+        )
+        return Counted(origin_ns, int(passed_ns[end - 1]) if end else self.newest_ns, windows), end, ratio
+
+
+def _count(
+    window: _Window, kind: tuple[int, float, float], passed_ns: Array, packets: Array, period_ns: int | None
+) -> tuple[_Window, int, float]:
+    """Fill windows with samples; with a period, up to the first sample at which it is known to be another."""
+    length_ns, *how = kind
+    for number, first, end in _windows(passed_ns, length_ns):
+        if number != window.number:
+            ratio = 1.0 if period_ns is None else window.ratio(length_ns, period_ns, *how)
+            if ratio != 1.0:
+                return window, first, ratio
+            window = window.then(number)
+        held = int(packets[end] - packets[first])
+        window = replace(window, samples=window.samples + end - first, packets=window.packets + held)
+    return window, len(passed_ns), 1.0
 
 
 def _windows(elapsed_ns: Array, length_ns: int) -> Iterator[tuple[int, int, int]]:

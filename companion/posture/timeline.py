@@ -18,7 +18,7 @@ from typing import Literal
 import numpy as np
 
 from companion.posture.few import SLOW_NS
-from companion.posture.pace import TOLERANCE, Pace, Spacing, until_next_window, window_of
+from companion.posture.pace import TOLERANCE, Counted, Pace, Spacing, until_next_window, window_of
 from companion.posture.stage import MOTION, Array, Beat, Columns, Joint, runs
 
 _S = 1_000_000_000
@@ -31,6 +31,9 @@ LEAST_GRACE_NS = _S
 _ANCHOR_FIELDS = ("index", "t_device_ns", "period_ns", "t_host_ns", "behind", "segment")
 _BUFFERED_NS = 2 * _S  # so long may a packet have waited in a queue
 _CLIPPED, _RESTART = np.uint8(Joint.CLIPPED), np.uint8(Joint.RESTART)
+_AHEAD_NS = _S // 2
+"""So much, and twice the tolerance, may a clock that only counts samples run ahead of their arrival: the first packet
+may have come late, and the rate is not known yet."""
 _UNCOUNTED_GAP_NS = _S  # without clock or counter, a silence of more, and of more than two packets, cannot be joined
 
 
@@ -41,7 +44,7 @@ class TimelineState:
     segment: int = -1
     clock: Literal["index", "device", "count", "arrival"] = "index"
     anchor_ns: int = 0
-    origin: int = 0  # the index, device time or arrival at the anchor
+    origin: int = 0  # the index, device time or arrival (of the first sample, had each its own) at the anchor
     nominal_ns: int = 0  # the period that the samples bring
     period_ns: int = 0  # the one in force: measured, where the rate is over 2 % off
     step_ns: int = 0  # of a clock that only counts samples: fitted to the arrivals
@@ -52,6 +55,7 @@ class TimelineState:
     heard_ns: int = 0  # arrival of any sample, even one that came too late for its place
     prompt: bool = False  # whether that one stands at its arrival, so that nothing earlier can come any more
     pace: Pace = field(default_factory=Pace)
+    arrived: Counted = field(default_factory=Counted)
     spacing: Spacing = field(default_factory=Spacing)
 
 
@@ -183,9 +187,11 @@ def _anchored(state: TimelineState, samples: Columns, ratio: float) -> TimelineS
     if first["period_ns"] >= SLOW_NS:
         clock = "device" if first["t_device_ns"] >= 0 else "arrival"
     nominal_ns = period_ns = step_ns = first["period_ns"]
+    arrived = Counted()
     if (state.segment, state.nominal_ns, state.clock) == (first["segment"], nominal_ns, clock):
         period_ns = round(state.period_ns * ratio)
         step_ns = state.step_ns if ratio == 1.0 else period_ns
+        arrived = state.arrived if ratio == 1.0 else arrived
     taken_ns = first["t_host_ns"] - first["behind"] * period_ns
     earliest_ns = state.t_ns + (1 if clock == "arrival" else period_ns) if state.segment >= 0 else 0
     return TimelineState(
@@ -195,11 +201,12 @@ def _anchored(state: TimelineState, samples: Columns, ratio: float) -> TimelineS
         period_ns=period_ns,
         step_ns=step_ns,
         anchor_ns=max(taken_ns, earliest_ns),
-        origin={"index": first["index"], "device": first["t_device_ns"], "count": 0, "arrival": taken_ns}[clock],
+        origin={"index": first["index"], "device": first["t_device_ns"], "count": taken_ns, "arrival": taken_ns}[clock],
         elapsed_ns=-step_ns,
         t_ns=state.t_ns,
         host_ns=state.host_ns,
         heard_ns=state.heard_ns,
+        arrived=arrived,
     )
 
 
@@ -227,11 +234,16 @@ def _advance(state: TimelineState, samples: Columns, fresh: bool) -> tuple[Timel
     host = samples["t_host_ns"]
     waited = _steps(host, int(host[0]) if fresh else state.host_ns)
     end = _first_break(state, passed, waited, samples["behind"])
-    followed, end, ratio = _followed(state, elapsed[:end], passed[:end], host[:end])
+    arrived, known, off = state.arrived, end, 1.0
+    if state.clock == "count":
+        arrived, known, off = arrived.follow(host[:end], samples["behind"][:end] == 0, state.period_ns)
+    followed, end, ratio = _followed(state, elapsed[:known], passed[:known], host[:known])
+    ratio = off if end == known else ratio
     made = []
     if end:
         made = [_timed(state, samples[:end] if end < len(samples) else samples, elapsed[:end], fresh)]
         state = _moved(state, followed, int(host[end - 1]), int(elapsed[end - 1]), end)
+        state = state if arrived is state.arrived else replace(state, arrived=arrived)
     taken = end if places is None else int(places[end]) if end < len(places) else whole
     return state, made, taken, ratio
 
@@ -243,10 +255,24 @@ def _elapsed(state: TimelineState, samples: Columns, before_ns: int) -> Array:
     if state.clock == "device":
         return np.asarray(samples["t_device_ns"] - state.origin)
     if state.clock == "count":
-        return np.asarray(state.elapsed_ns + state.step_ns * np.arange(1, len(samples) + 1))
+        return _counted(state, samples)
     limit = 4 * LONGEST_SESSION_NS // max(state.period_ns, 1)  # beyond it the product would overflow
     steps = np.minimum(np.maximum(samples["index"] - state.origin, -limit), limit)
     return np.asarray(steps * state.period_ns)
+
+
+def _counted(state: TimelineState, samples: Columns) -> Array:
+    """So many steps since the anchor; not far ahead of the arrivals, where the rate is higher than was assumed."""
+    elapsed: Array = state.elapsed_ns + state.step_ns * np.arange(1, len(samples) + 1)
+    arrived: Array = samples["t_host_ns"] - state.origin
+    latest: Array = arrived + arrived * round(200 * TOLERANCE) // 100 + _AHEAD_NS
+    if not np.count_nonzero(elapsed > latest):
+        return elapsed
+    newest_ns, kept = state.elapsed_ns, []
+    for latest_ns in latest.tolist():
+        newest_ns = max(min(newest_ns + state.step_ns, latest_ns), newest_ns + 1)
+        kept.append(newest_ns)
+    return np.array(kept, dtype=np.int64)
 
 
 def _arrived(samples: Columns, origin_ns: int, before_ns: int) -> Array:

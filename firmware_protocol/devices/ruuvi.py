@@ -22,9 +22,9 @@ COMPANY = 0x0499
 FORMAT = 5
 INTERVAL_S = 1.285
 """Between two measurements of the usual firmware; others take 0.211, 6.42 or 8.995 s, and the rate is measured."""
-MOST_SILENCE_S = 5.0
-"""Four usual intervals: by Ruuvi's own account 25 to 90 % of the advertisements are heard, so a few that are missed in
-a row are no reason to say anything."""
+MOST_SILENCE_S = 9.0
+"""One interval of the slowest firmware, seven of the usual one: by Ruuvi's own account 25 to 90 % of the advertisements
+are heard, so a few that are missed in a row are no reason to say anything."""
 
 _DATA = Struct(">B6x3hHxH6x")  # big-endian; temperature, humidity, pressure, movement and address are passed over
 _MISSING_ACC = -0x8000

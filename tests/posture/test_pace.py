@@ -178,3 +178,35 @@ def test_the_drift_is_known_within_its_error(true_ppm, late):
 def test_fourteen_minutes_tell_no_drift():
     assert drift_of(dict.fromkeys(range(14), 5_000_000)) == (None, None)
     assert drift_of({minute: 60_000 * minute for minute in range(15)})[0] == pytest.approx(-1.0)
+
+
+@pytest.mark.parametrize("each", [1, 3])
+@pytest.mark.parametrize("factor", [0.25, 0.5, 0.8, 0.94, 1.06, 1.25, 2.0, 4.0, 5.0, 10.0])
+def test_a_rate_that_was_only_assumed_is_found_before_it_looks_like_silence(factor, each):
+    arrivals, taken_ns = stream(3 / factor, round(NOMINAL_NS * factor), kind="neither", each=each)
+    made = timed(arrivals)
+    assert 1 <= len(restarts(made)) <= 4
+    assert np.diff(made["t_session_ns"]).max() < 5 * S
+    error_ns = (made["t_session_ns"] - made["t_session_ns"][0]) - (taken_ns - taken_ns[0])
+    assert np.abs(error_ns[taken_ns > 130 * S]).max() < 5 * S
+    assert made["period_ns"][-1] == pytest.approx(NOMINAL_NS * factor, rel=0.04)
+
+
+def test_packets_of_two_seconds_are_no_other_rate():
+    made = timed(stream(5, kind="neither", each=100)[0])
+    assert len(restarts(made)) == 0
+    assert set(made["period_ns"]) == {NOMINAL_NS}
+
+
+@given(cuts=st.lists(st.integers(0, 3000), max_size=6), factor=st.sampled_from([0.5, 0.9, 1.0, 3.0]))
+@settings(max_examples=30, deadline=None)
+def test_what_is_only_counted_is_the_same_however_it_is_cut(cuts, factor):
+    arrivals = stream(1, round(NOMINAL_NS * factor), kind="neither", each=2, seed=3)[0]
+    state, parts = Timeline().start(), []
+    for a, b in zip([0, *sorted(cuts)], [*sorted(cuts), len(arrivals)], strict=True):
+        if b > a:
+            state, made = Timeline().step(state, arrivals[a:b])
+            parts.append(made)
+    whole, joined = timed(arrivals), Columns.joined(parts)
+    for name in ("t_session_ns", "period_ns", "joint"):
+        assert joined[name].tobytes() == whole[name].tobytes(), name

