@@ -24,6 +24,7 @@ _CLIPPED = np.uint32(SampleFlag.CLIPPED)
 _MINUTE_NS = 60 * 1_000_000_000
 _LEAST_MINUTES = 15
 """A drift measured over less says nothing: 25 ppm of error after 5 minutes, 2.5 after 15."""
+_SILENCE_NS, _SILENCE_PERIODS = 1_000_000_000, 10
 _OUTLYING = 3.0  # standard deviations from the line
 _RESOLUTION_S = 0.001  # of the clocks of sensors
 _RATES_HZ = (0.01, 10_000.0)  # no sensor of motion samples more slowly or faster
@@ -158,6 +159,10 @@ class Quality:
     malformed: int = 0
     outages: int = 0
     unnumbered: int = 0  # of those that are lost, how many no counter has counted
+    accounted: bool = False  # whether any sample had a counter or a clock, by which a loss shows
+    heard_ns: int = -1  # arrival of the newest sample that had neither
+    silences: int = 0  # of those samples: how often none came for long, and for how long altogether
+    silent_ns: int = 0
     spans: dict[int, _Span] = field(default_factory=dict)
 
     def add(self, arrivals: Columns, decoded: Decoded) -> None:
@@ -168,6 +173,7 @@ class Quality:
         self.samples += len(decoded.samples)
         if len(decoded.samples) and decoded.samples["index"][0] < 0:
             self.unnumbered += decoded.lost
+        self.accounted |= bool(((decoded.samples["index"] >= 0) | (decoded.samples["t_device_ns"] >= 0)).any())
         last = np.flatnonzero((arrivals["behind"] == 0) & (arrivals["beat"] == _SAMPLE))
         if len(last) == 0:
             return
@@ -175,12 +181,25 @@ class Quality:
         host_ns, segment = packets["t_host_ns"], packets["segment"]
         index = np.where(packets["index"] >= 0, packets["index"], packets["number"])
         device_ns = np.where(packets["t_device_ns"] >= 0, packets["t_device_ns"], index * packets["period_ns"])
+        self._note_silences(packets)
         minutes = host_ns // _MINUTE_NS
         changed = (segment[1:] != segment[:-1]) | (minutes[1:] != minutes[:-1])
         for first, end in pairwise([0, *(np.flatnonzero(changed) + 1).tolist(), len(last)]):
             clocked = packets["t_device_ns"][first] >= 0 or packets["period_ns"][first] < SLOW_NS
             span = self._span(int(segment[first]), int(index[first]), int(host_ns[first]), bool(clocked))
             span.add(index[first:end], device_ns[first:end], host_ns[first:end], int(minutes[first]))
+
+    def _note_silences(self, packets: dict[str, Array]) -> None:
+        """Of samples with neither counter nor clock: where none came, none were lost for all that is known."""
+        bare = (packets["index"] < 0) & (packets["t_device_ns"] < 0)
+        if not bare.any():
+            return
+        host_ns, period_ns = packets["t_host_ns"][bare], packets["period_ns"][bare]
+        steps_ns = np.diff(host_ns, prepend=host_ns[0] if self.heard_ns < 0 else self.heard_ns)
+        long = steps_ns > np.maximum(_SILENCE_NS, _SILENCE_PERIODS * period_ns)
+        self.silences += int(np.count_nonzero(long))
+        self.silent_ns += int(steps_ns[long].sum())
+        self.heard_ns = int(host_ns[-1])
 
     def _span(self, segment: int, index: int, host_ns: int, clocked: bool) -> _Span:
         if segment not in self.spans:
@@ -189,16 +208,17 @@ class Quality:
 
     @property
     def loss_pct(self) -> float | None:
-        """Share of the samples taken that never came; None before the first."""
+        """Share of the samples taken that never came; None before the first, and where no loss would show."""
         taken = self.samples + self.lost
-        return 100 * self.lost / taken if taken else None
+        return 100 * self.lost / taken if taken and self.accounted else None
 
     @property
     def rate_hz(self) -> float | None:
         """Samples a second on the host's clock, lost ones too; None while there is one packet at most."""
         steps = self.unnumbered + sum(span.index - span.first_index for span in self.spans.values())
-        passed_ns = sum(span.newest_ns - span.first_ns for span in self.spans.values())
-        return steps / passed_ns * 1e9 if passed_ns else None
+        steps -= self.silences
+        passed_ns = sum(span.newest_ns - span.first_ns for span in self.spans.values()) - self.silent_ns
+        return steps / passed_ns * 1e9 if passed_ns > 0 else None
 
     def columns(self) -> dict[str, Any]:
         """The columns of `sessions` about data quality; None: nothing to say."""

@@ -74,6 +74,7 @@ class Confidence(StrEnum):
 
     OWN = "our own protocol"
     VENDOR = "the maker's documents or code"
+    PUBLISHED = "a published open format"
     THIRD_PARTY = "other people's code"
     OWN_FILES = "files of this program"
 

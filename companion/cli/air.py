@@ -76,7 +76,7 @@ def pair(
     address: Annotated[str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")] = None,
     key: Annotated[
         Any,
-        typer.Option(parser=words.key, metavar="HEX", help="Of a sensor whose advertisements are encrypted: 16 bytes."),
+        typer.Option(parser=words.key, metavar="HEX", help="Of a sensor that encrypts what it advertises: 32 digits."),
     ] = None,
     simulated: Simulated = None,
     device: Device = None,

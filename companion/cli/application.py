@@ -3,6 +3,7 @@
 Knows: typer, errors. Must never know: any command but by its name.
 """
 
+import errno
 import io
 import sys
 from collections.abc import Sequence
@@ -76,6 +77,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     command = typer.main.get_command(app)
     try:
         code = command.main(args=arguments, prog_name="posture", standalone_mode=False)
+        flush_stdout()
     except CompanionError as error:
         return tell(str(error), error.hint, error.exit_code)
     except typer.TyperException as error:
@@ -84,5 +86,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return tell(error.format_message(), f"See `{path} --help`.", CompanionError.exit_code)
     except typer.Abort:
         return tell("the input ended.", "", CompanionError.exit_code)
-    flush_stdout()
+    except OSError as error:
+        if error.errno != errno.ENOSPC:
+            raise
+        silence_stdout()
+        return tell("what was to be written has no room.", "Make room on the disk.", CompanionError.exit_code)
     return code if isinstance(code, int) else 0

@@ -14,7 +14,7 @@ from companion.commands.air import Act, act_of
 from companion.commands.alone import alone
 from companion.commands.fronts import in_lines
 from companion.commands.live import Plan
-from companion.commands.monitor import driver_of, rate_of, sensor_of
+from companion.commands.monitor import as_paired, driver_of, rate_of, sensor_of
 from companion.commands.opening import asked_of, opening, understood
 from companion.commands.options import CalibrateOptions
 from companion.commands.pinned import pinned
@@ -40,7 +40,7 @@ def run(options: CalibrateOptions) -> None:
     where = open_data(places(options.shared.data_dir))
     store = Store(where)
     settings = in_force(where.settings, os.environ, options.shared.settings).settings
-    act = act_of(options.simulation)
+    act = act_of(as_paired(options.simulation, options.alias, store))
     sensor = sensor_of(options.alias, act, store)
     stored = understood(store.calibration(sensor.alias, settings.profile))
     asked = _asked(options, settings, sensor, stored)

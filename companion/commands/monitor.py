@@ -5,6 +5,7 @@ Knows: which sensor, which settings, which listener. Must never know: how a sess
 
 import os
 import sys
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from companion import host
@@ -13,7 +14,7 @@ from companion.commands.alone import alone
 from companion.commands.fronts import in_lines, on_screen
 from companion.commands.live import Plan
 from companion.commands.opening import asked_of, opening, understood
-from companion.commands.options import MonitorOptions
+from companion.commands.options import MonitorOptions, Simulation
 from companion.commands.pinned import pinned
 from companion.commands.places import Places, checked_alias, close_cut_off, new_session_file, open_data, places
 from companion.commands.settings_file import in_force
@@ -33,7 +34,7 @@ def run(options: MonitorOptions) -> None:
     """Watch until the story, the time or the wearer ends it."""
     where = open_data(places(options.shared.data_dir))
     settings = in_force(where.settings, os.environ, options.shared.settings).settings
-    act = act_of(options.simulation)
+    act = act_of(as_paired(options.simulation, options.alias, Store(where)))
     sensor = sensor_of(options.alias, act, Store(where))
     with alone(where, sensor.alias, needed=act is None):
         close_cut_off(where)
@@ -59,6 +60,16 @@ def sensor_of(alias: str | None, act: Act | None, store: Store) -> Sensor:
             )
         return sensor
     return Sensor(alias=checked_alias(alias or SIMULATED_ALIAS), driver=act.driver, address="", simulated="yes")
+
+
+def as_paired(simulation: Simulation, alias: str | None, store: Store) -> Simulation:
+    """The simulated sensor that has this alias, where one was paired under it; raises UsageError for another device."""
+    known = store.sensors().get(alias) if alias is not None and simulation.story is not None else None
+    if known is None or not known.simulated or simulation.device == known.driver:
+        return simulation
+    if simulation.device is not None:
+        raise UsageError(f"{alias!r} is a {known.driver} sensor.", "Leave out --device, or use another name.")
+    return replace(simulation, device=known.driver)
 
 
 def rate_of(sensor: Sensor) -> float | None:

@@ -40,7 +40,10 @@ def run(options: PairOptions) -> None:
         simulated="yes" if act else "",
         key=options.key.hex(),
     )
+    before = store.sensors().get(alias)
     store.remember(sensor)
+    if before is not None and before.address != sensor.address:
+        print(f"{alias} was {before.name or before.address} ({before.driver}) before.", file=sys.stderr)
     for line in _learned(sensor, met):
         print(line)
     is_default = store.default_alias() == alias

@@ -24,6 +24,8 @@ _WIDTH = 80
 def run(options: ScanOptions) -> None:
     """Listen, then list what was heard: data on stdout, remarks on stderr."""
     act = act_of(options.simulation)
+    if sys.stderr.isatty():
+        print(f"listening for {options.timeout_s:g} s ...", file=sys.stderr)
     found = asyncio.run(_heard(act, options.timeout_s))
     if options.style == "json":
         for each in found:

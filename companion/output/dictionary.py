@@ -79,10 +79,14 @@ SESSION_COLUMNS = (
     *_percentiles("abs", "vertical"),
     Column("rate_hz", "Hz", "Sampling rate as measured."),
     Column("samples", "", "Samples that the recording holds."),
-    Column("lost_samples", "", "Samples that were taken by the sensor and never came."),
+    Column(
+        "lost_samples",
+        "",
+        "Samples that are known to have been taken by the sensor and never came.",
+    ),
     Column("duplicates", "", "Samples that came more than once; counted apart, used once."),
     Column("malformed", "", "Packets that the protocol does not allow; counted apart, not used."),
-    Column("loss_pct", "%", "100 x lost / (samples + lost)."),
+    Column("loss_pct", "%", "100 x lost / (samples + lost); empty where neither a counter nor a clock tells."),
     Column(
         "drift_ppm",
         "ppm",

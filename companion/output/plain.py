@@ -51,7 +51,7 @@ class PlainLines:
     def opened(self, file: str | os.PathLike[str] | None = None, *, live: bool = True) -> list[str]:
         """What is said once at the start; `live`: the file is being written."""
         header = self._header
-        rate = "" if header.rate_hz is None else f", {header.rate_hz:g} Hz"
+        rate = "" if header.rate_hz is None else f", {header.rate_hz:.3g} Hz"
         lines = [
             NOT_A_MEDICAL_DEVICE,
             f"session {printable(header.session_id)}: {told(printable(header.device))}"
@@ -147,6 +147,7 @@ def _count(value: object) -> str:
 
 def _loss(summary: Mapping[str, object]) -> str:
     percent, lost, outages = (summary.get(name) for name in ("loss_pct", "lost_samples", "outages"))
-    share = f"{percent:.1f} %" if isinstance(percent, float) and is_known(percent) else "–"
-    words = f"{share} ({counted(lost, 'sample')})" if isinstance(lost, int) else share
+    unknown = "– (this sensor has nothing to count it by)" if summary.get("samples") else "–"
+    share = f"{percent:.1f} %" if isinstance(percent, float) and is_known(percent) else unknown
+    words = f"{share} ({counted(lost, 'sample')})" if isinstance(lost, int) and percent is not None else share
     return f"{words}, link lost {counted(outages, 'time')}" if isinstance(outages, int) and outages else words

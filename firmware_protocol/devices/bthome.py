@@ -44,7 +44,7 @@ MOST_SILENCE_S = 10.0
 _KEY_BYTES, _COUNTER_BYTES, _CHECK_BYTES = 16, 4, 4
 _AXES = 3
 _NO_KEY = "encrypted, and no bind key is known"
-_DOWNGRADED = "not encrypted, though this sensor encrypts: anybody may have sent it"
+_DOWNGRADED = "not encrypted, though a bind key was given: anybody may have sent it"
 _NO_CIPHER = "encrypted, and the package cryptography is not installed (extra bthome)"
 _OLD_COUNTER = "an older counter: sent once more by someone, or the sensor was switched off and on"
 _OTHER_KEY = "encrypted with another bind key, or damaged"
@@ -112,12 +112,12 @@ class Decoder(PacketDecoder):
     def __init__(self) -> None:
         super().__init__()
         self._address: str | None = None
-        self._key = b""
         self._told_by = 0  # the object that the newest sample is from
         self.linked()
 
     def linked(self) -> None:
-        """What came before is of another time; a sensor may count from the beginning."""
+        """What came before is of another time; a sensor may count from the beginning. The key is told anew."""
+        self._key = b""
         self._data: bytes | None = None  # the newest that were not the same bytes again
         self._data_ns = 0
         self._packet_id: int | None = None
@@ -148,7 +148,7 @@ class Decoder(PacketDecoder):
         payload: bytes | str | None = found.payload
         if found.encrypted:
             payload = self._decrypted(address, found)
-        elif self._counter >= 0:
+        elif self._key:
             payload = _DOWNGRADED
         if isinstance(payload, str):
             gathered.refuse(payload, [data])
@@ -215,7 +215,7 @@ DRIVER = Driver(
     about=About(
         title="Sensors that advertise BTHome version 2 with accelerations or a rotation",
         gives=("acceleration", "orientation", "battery"),
-        confidence=Confidence.VENDOR,
+        confidence=Confidence.PUBLISHED,
         notes=(
             "A sample in some seconds, as often as the sensor advertises: enough to see a posture that is held for "
             "minutes, too slow for feedback at once.",

@@ -155,8 +155,8 @@ DRIVER = Driver(
         confidence=Confidence.VENDOR,
         rates_hz=tuple(float(rate) for rate in RATES_HZ),
         notes=(
-            "It needs firmware 2.3 or later, or the gatt_sensordata_app: older firmware speaks only the maker's "
-            "Whiteboard protocol, which this program does not.",
+            "By others' accounts it needs firmware 2.3 or later, or the gatt_sensordata_app: older firmware "
+            "speaks only the maker's Whiteboard protocol, which this program does not.",
             "No counter: what is lost is found by the sensor's clock, in packets of 77 ms.",
             "Up to 52 Hz its accelerometer works in a mode that uses little power.",
             "Above 52 Hz a packet comes in parts and is dropped when one of them is lost; whether the firmware sends "

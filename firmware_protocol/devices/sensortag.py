@@ -129,7 +129,7 @@ DRIVER = Driver(
     about=About(
         title="TI SensorTag CC2650",
         gives=("acceleration", "rotation", "battery"),
-        confidence=Confidence.VENDOR,
+        confidence=Confidence.THIRD_PARTY,
         rates_hz=tuple(100 / period for period in reversed(PERIODS)),
         notes=(
             "10 Hz at the most.",

@@ -80,3 +80,23 @@ def test_the_real_radio_is_missing_in_one_sentence(posture) -> None:
     assert (ran.code, ran.out) == (3, "")
     assert ran.err.startswith("error: Bluetooth")
     assert len(ran.err.splitlines()) <= 3
+
+
+def test_an_alias_is_the_sensor_that_was_paired_under_it(posture) -> None:
+    assert posture("pair", "strap", "--simulated", "--device", "polar").code == 0
+    ran = posture("monitor", "strap", "--simulated", "upright", "--json", "--duration", "1")
+    assert (ran.code, json.loads(ran.lines[0])["device"]) == (0, "polar")
+    for command in (("monitor", "strap", "--simulated", "upright"), ("calibrate", "strap", "--simulated", "demo")):
+        ran = posture(*command, "--device", "witmotion")
+        assert ran.code == 1
+        assert ran.err.splitlines() == [
+            "error: 'strap' is a polar sensor.",
+            "Leave out --device, or use another name.",
+        ]
+
+
+def test_another_sensor_under_a_known_name_is_told(posture) -> None:
+    posture("pair", "strap", "--simulated", "--device", "polar,witmotion", "--address", "F4:12:3D:5A:70:04")
+    ran = posture("pair", "strap", "--simulated", "--device", "polar,witmotion", "--address", "F4:12:3D:5A:70:03")
+    assert ran.code == 0
+    assert "strap was Polar H10 5A700404 (polar) before." in ran.err

@@ -1,4 +1,4 @@
-"""Times that no clock tells, and what the measured rate makes of losses that only a clock has counted."""
+"""Times that no clock tells, and what is said of rate and loss where only a clock has counted, or nothing has."""
 
 import pytest
 
@@ -47,3 +47,16 @@ def test_what_is_lost_is_part_of_the_rate(driver: str) -> None:
     assert summary is not None
     assert summary["lost_samples"] > 200
     assert summary["rate_hz"] == pytest.approx(fp.driver(driver).usual_rate_hz, rel=0.002)
+
+
+@pytest.mark.parametrize("driver", ["witmotion", "microbit", "adafruit", "thingy52"])
+def test_where_nothing_counts_no_loss_is_told_and_a_silence_is_no_slower_rate(driver: str) -> None:
+    lived = frames(
+        body_of("upright"), header=header(driver), faults=Faults.of(["silent@20+8"]), duration_s=60, rate_hz=None
+    )
+    session = Session(header(driver))
+    report = session.feed(lived)
+    summary = session.close().summary
+    assert summary is not None
+    assert (summary["loss_pct"], report.loss_pct, summary["lost_samples"]) == (None, None, 0)
+    assert summary["rate_hz"] == pytest.approx(fp.driver(driver).usual_rate_hz, rel=0.003)
