@@ -17,6 +17,7 @@ from companion.simulator.makers import (
     openearable,
     polar,
     ruuvi,
+    sensortag,
     thingy52,
     witmotion,
     xsens_dot,
@@ -36,6 +37,7 @@ _SENSORS: dict[str, Callable[..., SimulatedSensor]] = {
     "microbit": microbit.Sensor,
     "adafruit": adafruit.Sensor,
     "openearable": openearable.Sensor,
+    "sensortag": sensortag.Sensor,
     "ruuvi": ruuvi.Sensor,
     "bthome": bthome.Sensor,
 }
