@@ -80,3 +80,11 @@ def test_a_part_that_does_not_exist_is_named(script: Callable[[str], ModuleType]
         SystemExit, match="no part is named speed; there are live, batch, trials, thinning, accelerometer"
     ):
         script("accuracy").measured(quick=True, only="live,speed")
+
+
+def test_a_maker_has_its_figures(script: Callable[[str], ModuleType]) -> None:
+    drivers = script("drivers")
+    found = drivers.figures("polar", minutes=1.0, rounds=1)
+    assert set(found) == set(drivers.COLUMNS)
+    assert found["error, most °"] < 2.0
+    assert found["samples/s"] == pytest.approx(50.0, rel=0.05)
