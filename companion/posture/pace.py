@@ -162,30 +162,31 @@ class Counted:
     windows: tuple[_Window, ...] = (_Window(),) * len(_COUNTED)
 
     def follow(self, host_ns: Array, last: Array, period_ns: int) -> "tuple[Counted, int, float]":
-        """As `Pace.follow`, of arrivals (N,), and which samples (N,) are the last of their packet."""
+        """As `Pace.follow`, of arrivals (N,), and which samples (N,) are the last of their packet.
+
+        Where the rate is found to be another, counting begins anew with it, and what was counted is of no more use.
+        """
         if len(host_ns) == 0:
             return self, 0, 1.0
         origin_ns = int(host_ns[0]) if self.origin_ns is None else self.origin_ns
         passed_ns = np.maximum(np.maximum.accumulate(host_ns - origin_ns), self.newest_ns)
-        packets = np.concatenate([[0], np.cumsum(last)])
-        end, ratio = len(host_ns), 1.0
-        for which, kind in enumerate(_COUNTED):
-            _, place, off = _count(self.windows[which], kind, passed_ns[:end], packets, period_ns)
+        packets, newest_ns = np.concatenate([[0], np.cumsum(last)]), int(passed_ns[-1])
+        windows, end, ratio = [], len(host_ns), 1.0
+        for window, kind in zip(self.windows, _COUNTED, strict=True):
+            filled, place, off = _count(window, kind, passed_ns[:end], packets, period_ns)
+            windows.append(filled)
             end, ratio = (place, off) if place < end else (end, ratio)
-        windows = tuple(
-            _count(self.windows[which], kind, passed_ns[:end], packets, None)[0] for which, kind in enumerate(_COUNTED)
-        )
-        return Counted(origin_ns, int(passed_ns[end - 1]) if end else self.newest_ns, windows), end, ratio
+        return Counted(origin_ns, newest_ns, tuple(windows)), end, ratio
 
 
 def _count(
-    window: _Window, kind: tuple[int, float, float], passed_ns: Array, packets: Array, period_ns: int | None
+    window: _Window, kind: tuple[int, float, float], passed_ns: Array, packets: Array, period_ns: int
 ) -> tuple[_Window, int, float]:
-    """Fill windows with samples; with a period, up to the first sample at which it is known to be another."""
+    """Fill windows with samples, up to the first at which the rate is known to be another."""
     length_ns, *how = kind
     for number, first, end in _windows(passed_ns, length_ns):
         if number != window.number:
-            ratio = 1.0 if period_ns is None else window.ratio(length_ns, period_ns, *how)
+            ratio = window.ratio(length_ns, period_ns, *how)
             if ratio != 1.0:
                 return window, first, ratio
             window = window.then(number)

@@ -4,6 +4,7 @@ Pure. Knows: the clock of the sensor, ranges, the wire layout of Motion. Must ne
 faults.
 """
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 
 import numpy as np
@@ -46,16 +47,16 @@ class Clock:
         return int((now_ns - self.boot_ns) * self.speed) // 1000
 
 
-class Timed:
+class Timed(ABC):
     """When samples are taken, at a true rate from a first one on."""
 
     __slots__ = ()
     first_ns: int
 
     @property
+    @abstractmethod
     def true_rate_hz(self) -> float:
         """Samples in one second of the host."""
-        raise NotImplementedError
 
     def taken_ns(self, index: Ints | int) -> Ints:
         """When these samples are taken, on the host's clock."""

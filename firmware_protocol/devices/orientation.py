@@ -29,13 +29,6 @@ def up_of_quaternions(wxyz: NDArray[Any]) -> Floats:
         return np.stack([2 * (x * z - w * y), 2 * (y * z + w * x), w * w - x * x - y * y + z * z], axis=1)
 
 
-def up_of_euler(roll_deg: NDArray[Any], pitch_deg: NDArray[Any]) -> Floats:
-    """Up (N, 3) in the sensor's frame for the rotation about z, then y (pitch), then x (roll), each (N,) in degrees."""
-    with np.errstate(all="ignore"):
-        roll, pitch = np.radians(np.asarray(roll_deg, np.float64)), np.radians(np.asarray(pitch_deg, np.float64))
-        return np.stack([-np.sin(pitch), np.sin(roll) * np.cos(pitch), np.cos(roll) * np.cos(pitch)], axis=1)
-
-
 def up_of_gravity(vectors: NDArray[Any]) -> Floats:
     """Up (N, 3) for vectors (N, 3) of any positive length that point up; NaN where there is no direction."""
     v = np.asarray(vectors, dtype=np.float64)

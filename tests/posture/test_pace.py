@@ -210,3 +210,13 @@ def test_what_is_only_counted_is_the_same_however_it_is_cut(cuts, factor):
     whole, joined = timed(arrivals), Columns.joined(parts)
     for name in ("t_session_ns", "period_ns", "joint"):
         assert joined[name].tobytes() == whole[name].tobytes(), name
+
+
+def test_a_sensor_of_one_sample_a_second_that_was_taken_for_a_fast_one_is_found_too():
+    """Each sample comes after a silence that could not be joined, and yet they are counted together."""
+    arrivals, taken_ns = stream(3 / 50, S, kind="neither", each=1)
+    made = timed(arrivals)
+    assert made["period_ns"][30] == pytest.approx(S, rel=0.1)
+    assert made["period_ns"][-1] == pytest.approx(S, rel=0.02)
+    error_ns = (made["t_session_ns"] - made["t_session_ns"][0]) - (taken_ns - taken_ns[0])
+    assert np.abs(error_ns).max() < 5 * S
