@@ -91,9 +91,9 @@ class Session:
         """Session time of the newest row."""
         return self._stream.t_session_ns
 
-    def exposure(self) -> list[dict[str, Any]]:
-        """The lines of the table `exposure` so far, where the session was made to keep what they need."""
-        return self._stream.tally.exposure_lines()
+    def exposed(self) -> Array:
+        """EXPOSED of all rows so far, where the session was made to keep them: what `exposure` is made of."""
+        return self._stream.tally.exposed_rows()
 
     @property
     def learned(self) -> Calibration | None:

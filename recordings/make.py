@@ -22,8 +22,8 @@ from typing import Any
 
 from companion.cli import main
 from companion.commands.new_recording import record
-from companion.output.instants import utc_text
 from companion.recording import open_recording
+from companion.tables.instants import utc_text
 from firmware_protocol.frames import CalibrationSet, ClockPair, Frame, Opened
 
 HERE = Path(__file__).resolve().parent

@@ -26,7 +26,7 @@ from companion.cli.arguments import (
     Verbose,
 )
 from companion.commands import options, words
-from companion.commands.words import seconds, shared, simulation, style
+from companion.commands.words import instant, seconds, shared, simulation, style
 from companion.errors import UsageError
 
 
@@ -189,6 +189,12 @@ def simulate(
         str | None, typer.Option(metavar="NAME", help="Speak this driver's protocol; see `posture devices`.")
     ] = None,
     seed: Annotated[int, typer.Option(metavar="N", min=0, help="Another seed, another wearer.")] = 0,
+    started: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="With --to: when it began, such as 2026-10-25T01:30.")
+    ] = None,
+    zone: Annotated[
+        str | None, typer.Option(metavar="NAME", help="With --to: the time zone, such as Europe/Paris.")
+    ] = None,
     fault: Fault = None,
     set_: Set = None,
     data_dir: DataDir = None,
@@ -197,6 +203,8 @@ def simulate(
     """Play a story into a recording, or as a sensor on a Bluetooth controller."""
     if (to is None) == (hci is None):
         raise UsageError("simulate needs either --to FILE.posture or --hci TRANSPORT.")
+    if zone is not None and started is None:
+        raise UsageError("--zone says where --started is meant.", "Add --started INSTANT.")
     from companion.commands import simulate as command
 
     command.run(
@@ -209,5 +217,6 @@ def simulate(
             duration_s=duration,
             seed=seed,
             faults=tuple(fault or ()),
+            started=None if started is None else instant(started, zone),
         )
     )

@@ -8,11 +8,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
-from companion.output.instants import utc_text
 from companion.posture.baselines import CalibrationRefused
 from companion.posture.calibration import Kind
 from companion.posture.guide import Guide, Prompt, Wanted
 from companion.session import Session
+from companion.tables.instants import utc_text
 from firmware_protocol.frames import CalibrationSet, Closed, Frame, Opened
 
 if TYPE_CHECKING:

@@ -12,13 +12,13 @@ from companion.commands.recorded import Computed, computed, header_of, opened, t
 from companion.errors import UsageError
 
 if TYPE_CHECKING:
-    from companion.output.csv_export import SessionTables
+    from companion.output.csv_export import SampleTable
 
 
 def run(options: ExportOptions) -> None:
     """Write the tables of every recording and print their paths; nothing is written where anything is in the way."""
     if options.describe:
-        from companion.output.dictionary import describe
+        from companion.tables.dictionary import describe
 
         print("\n".join(describe()))
         return
@@ -35,24 +35,18 @@ def run(options: ExportOptions) -> None:
         found = computed(recording, header, keep_angles="samples" in tables, keep_exposed="exposure" in tables)
         for sentence in trouble(recording):
             print(f"warning: {sentence}", file=sys.stderr)
-        for path in write_tables(_tables_of(found), directory, tables, anonymous=options.anonymous):
+        samples = _samples_of(found) if "samples" in tables else None
+        for path in write_tables(found.session, directory, tables, samples, anonymous=options.anonymous):
             print(path)
 
 
-def _tables_of(found: Computed) -> "SessionTables":
-    from companion.output.csv_export import SampleTable, SessionTables
+def _samples_of(found: Computed) -> "SampleTable":
+    from companion.output.csv_export import SampleTable
 
     angles = found.angles
-    return SessionTables(
-        header=found.header,
-        summary=found.summary,
-        posture=found.posture,
-        events=found.events,
-        exposure=found.exposure,
-        samples=SampleTable(
-            samples=angles,
-            t_session_ns=angles["t_session_ns"],
-            sagittal_deg=angles["sagittal_deg"],
-            lateral_deg=angles["lateral_deg"],
-        ),
+    return SampleTable(
+        samples=angles,
+        t_session_ns=angles["t_session_ns"],
+        sagittal_deg=angles["sagittal_deg"],
+        lateral_deg=angles["lateral_deg"],
     )

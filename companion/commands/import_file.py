@@ -107,7 +107,7 @@ def _agreed(asked_hz: float | None, told_hz: float | None) -> float:
 
 
 def _what(samples: "npt.NDArray[Any]", rate_hz: float) -> str:
-    from companion.output.instants import duration_words
+    from companion.tables.instants import duration_words
 
     kind = "acceleration only" if _without_gyro(samples) else "acceleration and angular rate"
     return f"read {len(samples)} samples at {rate_hz:.4g} Hz, {duration_words(_end_ns(samples, rate_hz) / 1e9)}, {kind}"

@@ -3,6 +3,7 @@
 Knows: settings, calibrations, the clocks. Must never know: how the packets come.
 """
 
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -30,11 +31,12 @@ def opening(
     origin: str,
     rate_hz: float | None = USUAL_RATE_HZ,
     calibration_json: str | None = None,
+    started: datetime | None = None,
 ) -> Opened:
-    """The header of a session that begins now, at `t_host_ns` on the clock of its frames.
+    """The header of a session that begins at `t_host_ns` on the clock of its frames: now and here, or at `started`.
 
     `rate_hz` is asked of the sensor (None: whatever is its own). `device` is the sensor's alias, "simulated" or
-    "imported"; `origin` is "live", "simulated" or "imported".
+    "imported"; `origin` is "live", "simulated" or "imported"; the zone of `started` is an IANA one.
     """
     return Opened(
         t_host_ns=t_host_ns,
@@ -42,13 +44,17 @@ def opening(
         driver=driver,
         device=device,
         rate_hz=rate_hz,
-        utc_ns=host.utc_ns(),
-        zone=host.zone_name(),
+        utc_ns=host.utc_ns() if started is None else _utc_ns(started),
+        zone=host.zone_name() if started is None else str(started.tzinfo),
         settings_json=settings.to_json(),
         calibration_json=calibration_json,
         software_version=__version__,
         origin=origin,
     )
+
+
+def _utc_ns(instant: datetime) -> int:
+    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1000
 
 
 def declared(up_sensor: "npt.ArrayLike", forward_sensor: "npt.ArrayLike", settings: Settings) -> str:

@@ -5,6 +5,7 @@ file, story or sensor that is named exists.
 """
 
 from dataclasses import dataclass, field
+from datetime import date, datetime
 from pathlib import Path
 from typing import Literal, TypeAlias
 
@@ -107,6 +108,47 @@ class ExportOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class VerifyOptions:
+    """`posture verify`."""
+
+    shared: Shared = field(default_factory=Shared)
+    file: Path
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HistoryOptions:
+    """`posture history`; neither `week` nor `month`: all there is, or as much as fits."""
+
+    shared: Shared = field(default_factory=Shared)
+    span: Literal["week", "month", "all"] = "all"
+    rebuild: bool = False
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeleteOptions:
+    """`posture delete`: files, or all before a local day, or everything."""
+
+    shared: Shared = field(default_factory=Shared)
+    files: tuple[Path, ...] = ()
+    before: date | None = None
+    everything: bool = False
+    yes: bool = False  # do not ask
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReportOptions:
+    """`posture report`: of recordings, or of a local day, or of the seven days from a Monday on."""
+
+    shared: Shared = field(default_factory=Shared)
+    files: tuple[Path, ...] = ()
+    day: date | None = None
+    week: date | None = None  # its Monday
+    out: Path | None = None  # None: a name of its own in the current directory
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SessionsOptions:
     """`posture sessions`."""
 
@@ -134,6 +176,7 @@ class SimulateOptions:
     duration_s: float | None = None  # None: the story's own length
     seed: int = 0
     faults: tuple[str, ...] = ()
+    started: datetime | None = None  # when the session is to have begun, with its zone; None: now, here
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

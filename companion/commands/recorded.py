@@ -3,6 +3,7 @@
 Knows: recordings, sessions, the settings of this run. Must never know: how anything is printed or written.
 """
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,23 +17,16 @@ from firmware_protocol.frames import Opened
 if TYPE_CHECKING:
     import numpy.typing as npt
 
-    from companion.posture.events import Event
     from companion.recording import Recording
+    from companion.tables.judged import Judged
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """Everything that a recording says: POSTURE rows, events, the columns of `sessions`.
+    """What a recording says, and the ANGLES of each sample if they were asked for."""
 
-    Angles, and the lines of the table `exposure`, if they were asked for.
-    """
-
-    header: Opened
-    posture: "npt.NDArray[Any]"
-    events: "tuple[Event, ...]"
-    summary: dict[str, Any]
+    session: "Judged"
     angles: "npt.NDArray[Any]"
-    exposure: list[dict[str, Any]]
 
 
 def opened(shared: Shared, given: Path) -> "Recording":
@@ -61,24 +55,29 @@ def computed(
     view: str = "settled",
     keep_angles: bool = False,
     keep_exposed: bool = False,
+    advance: Callable[[float], None] = lambda _: None,
 ) -> Computed:
-    """Run all frames of a recording through a session."""
+    """Run all frames of a recording through a session; `advance` is told how many frames each time."""
     import numpy as np
 
     from companion.session import Session
+    from companion.tables.judged import Judged
 
     session = Session(header, view=view, keep_angles=keep_angles, keep_exposed=keep_exposed)
-    reports = [session.feed(piece) for piece in recording.runs()]
+    reports = []
+    for piece in recording.runs():
+        reports.append(session.feed(piece))
+        advance(len(piece))
     last = session.close()
     reports.append(last)
-    return Computed(
+    judged = Judged(
         header=header,
+        summary=last.summary or {},
         posture=np.concatenate([report.posture for report in reports]),
         events=tuple(event for report in reports for event in report.events),
-        summary=last.summary or {},
-        angles=np.concatenate([report.angles for report in reports]),
-        exposure=session.exposure() if keep_exposed else [],
+        exposed=session.exposed(),
     )
+    return Computed(judged, np.concatenate([report.angles for report in reports]))
 
 
 def trouble(recording: "Recording") -> list[str]:

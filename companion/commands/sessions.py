@@ -14,7 +14,7 @@ from companion.commands.options import SessionsOptions, Shared
 from companion.commands.places import close_cut_off, places
 from companion.commands.recorded import computed, header_of
 from companion.errors import RecordingError
-from companion.output.instants import elapsed_text
+from companion.tables.instants import elapsed_text
 from companion.text import json_text, printable_path
 
 _HEAD = f"{'STARTED':<11}  {'LENGTH':>8}  {'FORWARD':>8}  {'ALERTS':>6}  FILE"
@@ -51,7 +51,7 @@ def listed(file: Path, shared: Shared) -> Listed:
 
     try:
         recording = open_recording(file)
-        columns = computed(recording, header_of(recording, shared)).summary
+        columns = dict(computed(recording, header_of(recording, shared)).session.summary)
     except RecordingError as error:
         return Listed(file, closed=False, columns=None, error=str(error))
     return Listed(file, recording.closed, columns)
@@ -59,8 +59,8 @@ def listed(file: Path, shared: Shared) -> Listed:
 
 def _json_line(one: Listed) -> str:
     """The columns with the decimals of a summary line, then `file` and `closed` (and `error` where there is one)."""
-    from companion.output.dictionary import names
     from companion.output.lines import summary_line
+    from companion.tables.dictionary import names
 
     columns = dict.fromkeys(names("sessions"))
     if one.columns is not None:

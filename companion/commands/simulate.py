@@ -66,6 +66,7 @@ def _frames(body: "Body", faults: "Faults", settings: "Settings", options: Simul
         origin="simulated",
         rate_hz=chosen.usual_rate_hz,
         calibration_json=given,
+        started=options.started,
     )
     newest_ns = 0
     played = straight.frames(

@@ -1,14 +1,18 @@
-"""Words of the command line as values: durations, speeds, directions, KEY=VALUE, and the story after `--simulated`.
+"""Words of the command line as values: durations, days, directions, KEY=VALUE, and the story after `--simulated`.
 
-Pure. Raises UsageError with what the word should have been. Must never know: typer, settings, files.
+Raises UsageError with what the word should have been. Must never know: typer, settings, files.
 """
 
 import math
 from collections.abc import Sequence
+from datetime import date, datetime, timedelta
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
+from companion import host
 from companion.commands.options import Shared, Simulation, Style
 from companion.errors import UsageError
+from companion.tables.calendar import parse_day, parse_week
 
 DEFAULT_STORY = "demo"
 KEY_BYTES = 16
@@ -92,6 +96,39 @@ def key(text: str) -> bytes:
     if len(value) != KEY_BYTES:
         raise UsageError("a key has 32 hexadecimal digits.", "The sensor's own app shows it, as its bind key.")
     return value
+
+
+def local_day(text: str) -> date:
+    """A date such as 2026-11-22."""
+    try:
+        return parse_day(text)
+    except ValueError as error:
+        raise UsageError(f"{error}.", "Write YEAR-MONTH-DAY.") from None
+
+
+def local_week(text: str) -> date:
+    """The Monday of a week such as 2026-W47, or of the week of a date."""
+    for parse in (parse_week, parse_day):
+        try:
+            found = parse(text)
+        except ValueError:
+            continue
+        return found - timedelta(days=found.weekday())
+    raise UsageError(f"{text!r} is no week such as 2026-W47.", "A date stands for the week it lies in.")
+
+
+def instant(text: str, zone: str | None) -> datetime:
+    """An instant in ISO 8601 with its IANA zone; without an offset it is what a clock in that zone shows."""
+    name = zone or host.zone_name()
+    try:
+        where = ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        raise UsageError(f"there is no time zone {name!r}.", "Write an IANA name such as Europe/Paris.") from None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found.replace(tzinfo=where) if found.tzinfo is None else found).astimezone(where)
+    except (ValueError, OverflowError):
+        raise UsageError(f"{text!r} is no instant such as 2026-10-25T01:30.", "Write ISO 8601.") from None
 
 
 def kind(text: str) -> str:

@@ -15,11 +15,12 @@ from typing import TextIO
 
 from companion import host
 from companion.errors import UsageError
-from companion.output.csv_tables import SampleTable, SessionTables, rows_of
-from companion.output.dictionary import DEFAULT_TABLES, TABLES, names
+from companion.output.csv_tables import SampleTable, cells_of
+from companion.tables.dictionary import DEFAULT_TABLES, TABLES, names
+from companion.tables.judged import Judged
 from companion.text import printable
 
-__all__ = ["SampleTable", "SessionTables", "check_targets", "parse_tables", "write_tables"]
+__all__ = ["SampleTable", "check_targets", "parse_tables", "write_tables"]
 
 _FILE_NAME = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]{0,79}", re.ASCII)
 
@@ -47,9 +48,10 @@ def check_targets(session_ids: Iterable[str], directory: Path, tables: Sequence[
 
 
 def write_tables(
-    session: SessionTables,
+    session: Judged,
     directory: Path,
     tables: Sequence[str] = DEFAULT_TABLES,
+    samples: SampleTable | None = None,
     *,
     anonymous: bool = False,
 ) -> list[Path]:
@@ -66,7 +68,7 @@ def write_tables(
         for table, target in targets.items():
             draft = directory / f".{target.name[:80]}.{secrets.token_hex(4)}.part"
             drafts[target] = draft
-            _write(draft, table, rows_of(table, session, anonymous=anonymous))
+            _write(draft, table, cells_of(table, session, samples, anonymous=anonymous))
         _publish(drafts)
     except OSError as error:
         message = f"The tables could not be written to {directory}: {error.strerror}."

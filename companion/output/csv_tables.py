@@ -1,28 +1,22 @@
-"""The rows of the exported tables, as text cells, from one session's computed values.
+"""The rows of the exported tables, as text cells.
 
-Pure. Knows: rows, events and the session's figures as values. Must never know: files, how a figure is
-computed. Durations are counted in rows of 0.2 s, so the contexts of each minute add up to its duration
-exactly.
+Pure. Knows: the tables' values and their columns, samples. Must never know: files, how a figure is computed.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
-from companion.output import dictionary
-from companion.output.instants import local_text, utc_text
-from companion.posture.events import AlertRaised, Event, SlouchEnded, SlouchStarted
-from companion.posture.rows import CONTEXTS, ROWS_PER_S, STATES, RowFlag
+from companion.tables import dictionary, rows
+from companion.tables.judged import Judged
 from companion.text import LONGEST_SENTENCE, printable
-from firmware_protocol.frames import Opened
 
 _NS_PER_S = 1e9
-_MINUTE_NS = 60_000_000_000
 _FORMULA_STARTS = tuple("=+-@\t\r\n＝＋－＠")  # the wide ones count as formulas in some spreadsheets
-_NAMES_THE_WEARER = frozenset({"device", "tz", "started_utc", "started_local"})
+_NAMES_THE_WEARER = frozenset({"device", "tz", "date", "started_utc", "started_local"})
 _SAMPLES_A_BLOCK = 65_536
 
 
@@ -36,32 +30,22 @@ class SampleTable:
     lateral_deg: npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SessionTables:
-    """Everything that is exported of one session."""
-
-    header: Opened
-    summary: Mapping[str, object]  # the columns of `sessions`
-    posture: npt.NDArray[Any]  # POSTURE rows of the whole session
-    events: Sequence[Event]
-    exposure: Sequence[Mapping[str, object]] = ()  # the lines of `exposure`, without the session's id
-    samples: SampleTable | None = None
-
-
-def rows_of(table: str, session: SessionTables, *, anonymous: bool = False) -> Iterable[Sequence[str]]:
+def cells_of(
+    table: str, session: Judged, samples: SampleTable | None = None, *, anonymous: bool = False
+) -> Iterable[Sequence[str]]:
     """The rows of one table, without its header, each a text per column in the dictionary's order.
 
     `anonymous` leaves the sensor's name, the zone and every absolute time empty. Raises KeyError for an
     unknown table, ValueError where the samples are asked for and were not given.
     """
     if table == "samples":
-        if session.samples is None:
+        if samples is None:
             raise ValueError("the table `samples` needs the session's samples")
-        return _sample_rows(session.samples)
-    makers = {"sessions": _session_rows, "minutes": _minute_rows, "episodes": _episode_rows, "exposure": _exposure_rows}
+        return _sample_rows(samples)
     columns = dictionary.names(table)
     hidden = _NAMES_THE_WEARER if anonymous else frozenset()
-    return (["" if name in hidden else cell(row.get(name)) for name in columns] for row in makers[table](session))
+    found = rows.rows_of(table, session)
+    return (["" if name in hidden else cell(row.get(name)) for name in columns] for row in found)
 
 
 def cell(value: object) -> str:
@@ -86,91 +70,6 @@ def _decimal(value: float, places: int = 1) -> str:
         return ""
     text = f"{value:.{places}f}"
     return text[1:] if text.startswith("-") and not text.strip("-0.") else text
-
-
-def _session_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
-    yield session.summary
-
-
-def _exposure_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
-    for line in session.exposure:
-        yield {"session_id": session.header.session_id, **line}
-
-
-def _minute_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
-    rows = session.posture
-    if not len(rows):
-        return
-    minutes = (rows["t_session_ns"] - rows["t_session_ns"][0]) // _MINUTE_NS
-    first_rows = np.flatnonzero(np.diff(minutes, prepend=-1))
-    alerts = _alerts_a_minute(session, int(minutes[-1]) + 1)
-    for start, end in zip(first_rows, [*first_rows[1:], len(rows)], strict=True):
-        minute = int(minutes[start])
-        yield {
-            **_start(session.header, minute * _MINUTE_NS),
-            "duration_s": (end - start) / ROWS_PER_S,
-            **_durations(rows[start:end]),
-            "sagittal_mean_deg": _mean(rows["sagittal_deg"][start:end]),
-            "lateral_mean_deg": _mean(rows["lateral_deg"][start:end]),
-            "alerts": alerts[minute],
-            "suspect_s": float(np.count_nonzero(rows["flags"][start:end] & RowFlag.SUSPECT)) / ROWS_PER_S,
-        }
-
-
-def _alerts_a_minute(session: SessionTables, minutes: int) -> list[int]:
-    first_ns = int(session.posture["t_session_ns"][0])
-    counts = [0] * minutes
-    for event in session.events:
-        if isinstance(event, AlertRaised):
-            counts[min(max((event.t_session_ns - first_ns) // _MINUTE_NS, 0), minutes - 1)] += 1
-    return counts
-
-
-def _durations(rows: npt.NDArray[Any]) -> dict[str, float]:
-    contexts = np.bincount(rows["context"], minlength=len(CONTEXTS)) / ROWS_PER_S
-    still = rows["state"][rows["context"] == CONTEXTS.index("still")]
-    states = np.bincount(still, minlength=len(STATES)) / ROWS_PER_S
-    by_name = dict(zip(CONTEXTS, contexts, strict=True)) | dict(zip(STATES, states, strict=True))
-    return {f"{name}_s": float(duration) for name, duration in by_name.items() if name != "unknown"}
-
-
-def _mean(angles_deg: npt.NDArray[np.float64]) -> float | None:
-    known = angles_deg[np.isfinite(angles_deg)]
-    return float(known.mean()) if len(known) else None
-
-
-def _episode_rows(session: SessionTables) -> Iterator[Mapping[str, object]]:
-    ends = {event.episode: event for event in session.events if isinstance(event, SlouchEnded)}
-    raised = [event.episode for event in session.events if isinstance(event, AlertRaised)]
-    for event in session.events:
-        if isinstance(event, SlouchStarted):
-            yield {
-                **_start(session.header, event.t_session_ns),
-                "episode": event.episode,
-                "alerts": raised.count(event.episode),
-                **_end(ends.get(event.episode)),
-            }
-
-
-def _end(event: SlouchEnded | None) -> dict[str, object]:
-    if event is None:
-        return {}
-    return {
-        "duration_s": event.duration_ns / _NS_PER_S,
-        "peak_deg": event.peak_deg,
-        "mean_deg": event.mean_deg,
-        "ended_by": event.ended_by,
-    }
-
-
-def _start(header: Opened, t_session_ns: int) -> dict[str, object]:
-    utc_ns = header.utc_ns + t_session_ns
-    return {
-        "session_id": header.session_id,
-        "started_utc": utc_text(utc_ns),
-        "started_local": local_text(utc_ns, header.zone),
-        "t_s": t_session_ns / _NS_PER_S,
-    }
 
 
 def _sample_rows(table: SampleTable) -> Iterator[Sequence[str]]:

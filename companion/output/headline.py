@@ -6,9 +6,9 @@ Pure. Knows: a snapshot. Must never know: colours, widgets.
 from dataclasses import dataclass
 
 from companion.output.canvas import Tint
-from companion.output.instants import duration_words
 from companion.output.snapshot import Snapshot
 from companion.output.words import MAY_HAVE_SLIPPED, plain_word
+from companion.tables.instants import duration_words
 
 _JUDGED = {"in_range": Tint.IN_RANGE, "forward": Tint.FORWARD, "reclined": Tint.RECLINED}
 

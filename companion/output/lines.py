@@ -17,10 +17,10 @@ import numpy as np
 import numpy.typing as npt
 
 from companion.errors import SettingsError
-from companion.output.instants import utc_text
 from companion.posture.events import Event
 from companion.posture.rows import CONTEXTS, STATES
 from companion.settings import Settings
+from companion.tables.instants import utc_text
 from companion.text import LONGEST_SENTENCE, json_text, printable
 from firmware_protocol.frames import Opened
 

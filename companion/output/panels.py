@@ -15,9 +15,9 @@ from textual.renderables.digits import Digits
 from companion.output.canvas import Line, Span, Tint
 from companion.output.chart import LABEL_WIDTH, ChartData, chart
 from companion.output.headline import headline
-from companion.output.instants import duration_words, elapsed_text
 from companion.output.snapshot import HISTORY_S, Snapshot
 from companion.output.words import NOT_A_MEDICAL_DEVICE, angle_words, counted, is_known, percent_words
+from companion.tables.instants import duration_words, elapsed_text
 
 SNOOZE = "30min"
 KEYS: tuple[tuple[str, str], ...] = (

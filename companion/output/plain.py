@@ -11,7 +11,6 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from companion.output.instants import clock_text, duration_words, elapsed_text
 from companion.output.words import (
     NOT_A_MEDICAL_DEVICE,
     angle_words,
@@ -24,6 +23,7 @@ from companion.output.words import (
 )
 from companion.posture.events import Event
 from companion.posture.rows import CONTEXTS, STATES, Context, State
+from companion.tables.instants import clock_text, duration_words, elapsed_text
 from companion.text import printable, printable_path
 from firmware_protocol.frames import Opened
 

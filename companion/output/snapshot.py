@@ -14,13 +14,13 @@ from typing import Any
 import numpy.typing as npt
 
 from companion.errors import SettingsError
-from companion.output.instants import clock_text
 from companion.output.streaks import Breaks, Streak
 from companion.output.words import event_words, is_known
 from companion.posture import events as happened
 from companion.posture.events import Event
 from companion.posture.rows import CONTEXTS, STATES, Context, RowFlag
 from companion.settings import Settings
+from companion.tables.instants import clock_text
 from companion.text import LONGEST_SENTENCE, printable, printable_path
 from firmware_protocol.drivers import Battery
 from firmware_protocol.frames import Opened

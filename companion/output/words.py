@@ -9,9 +9,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import TypeGuard
 
-from companion.output.instants import duration_words, elapsed_text
 from companion.posture import events as happened
 from companion.posture.events import Event
+from companion.tables.instants import duration_words, elapsed_text
 from companion.text import LONGEST_SENTENCE, printable
 
 _NS_PER_S = 1e9

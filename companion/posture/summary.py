@@ -89,7 +89,7 @@ class Tally:
     alerts: int = 0
     longest_forward_ns: int = 0
     recoveries_ns: list[int] = field(default_factory=list)
-    keep_exposed: bool = False  # of every row, for the table `exposure`
+    keep_exposed: bool = False  # every row's, for the table `exposure`
     exposed: list[Array] = field(default_factory=list)
     waiting: list[Array] = field(default_factory=list)  # ROWS that are not counted yet
     waiting_rows: int = 0
@@ -128,10 +128,10 @@ class Tally:
             case AlertCleared(recovery_ns=recovery_ns):
                 self.recoveries_ns.append(recovery_ns)
 
-    def exposure_lines(self) -> list[dict[str, Any]]:
-        """The lines of the table `exposure`, where rows were kept for it."""
+    def exposed_rows(self) -> Array:
+        """EXPOSED of all rows so far, where they were kept."""
         self._count_waiting()
-        return list(exposure.lines(np.concatenate([np.empty(0, dtype=exposure.EXPOSED), *self.exposed])))
+        return np.concatenate([np.empty(0, dtype=exposure.EXPOSED), *self.exposed])
 
     def columns(self) -> dict[str, Any]:
         """The columns of `sessions` that follow from rows and events; None: nothing to say."""

@@ -67,6 +67,8 @@ class Recording:
         self.path = path
         self.damage: list[Damage] = []
         """(from_s, to_s, reason) in session seconds of what the latest call of `frames` could not read."""
+        self.frame_count = 0
+        """The number after that of the last frame: how many there are, where none is missing."""
         self._snapshot = snapshot
         self._salvaged: Salvaged | None = None
         self._closed_row: Row | None = None
@@ -143,6 +145,7 @@ class Recording:
                 return self._look_with(query)
             self._is_doubted = True
         rows = self._salvage().frames
+        self.frame_count = max(rows, default=-1) + 1
         self._closed_row = next((row for row in rows.values() if row[1] == CLOSED), None)
         try:
             return _opened(rows[0])
@@ -154,6 +157,7 @@ class Recording:
         if opening is None or last is None:
             raise RowError("there is no frame")
         header = _opened(opening)
+        self.frame_count = last[0] + 1
         candidates = ((last, CLOSED), (ending, COPY_OF_CLOSED))
         self._closed_row = next((row for row, kind in candidates if row is not None and _is(row, kind)), None)
         return header

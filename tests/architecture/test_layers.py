@@ -28,9 +28,10 @@ VALUES = (
     "companion.errors",
     "companion.text",
     "companion.settings",
-    "companion.text",
     "companion.session.Report",
     "companion.stream.Report",
+    "companion.tables",
+    "companion.overview",
     "companion.posture.rows",
     "companion.posture.events",
     "companion.posture.calibration.Calibration",
@@ -91,10 +92,32 @@ ROOMS = (
     Room("companion/session.py", (*PIPELINE, "companion.arrivals", "companion.stream"), pure=True),
     Room("companion/clock.py", (*PIPELINE, "companion.arrivals"), pure=True),
     Room("companion/analysis.py", (*PIPELINE, "companion.arrivals", "companion.clock", "companion.stream"), pure=True),
+    Room(
+        "companion/tables/",
+        (
+            "numpy",
+            "firmware_protocol",
+            "companion.tables",
+            *(f"companion.posture.{name}" for name in ("events", "exposure", "rows")),
+        ),
+        pure=True,
+    ),
+    Room(
+        "companion/overview.py",
+        (
+            "numpy",
+            "firmware_protocol",
+            "companion.tables",
+            *(f"companion.posture.{name}" for name in ("calibration", "events", "exposure", "rows")),
+        ),
+        pure=True,
+    ),
     Room("companion/host.py", ("platformdirs", "companion.errors")),
     Room("companion/link/", (*VALUES, "companion.host", "companion.link", "bleak")),
     Room("companion/recording/", (*VALUES, "companion.host", "companion.recording", "sqlite3")),
+    Room("companion/history/", (*VALUES, "companion.host", "companion.history", "sqlite3")),
     Room("companion/output/", (*VALUES, "companion.host", "companion.output", "rich", "textual")),
+    Room("companion/output/report/", (*VALUES, "companion.output", "bokeh", "jinja2", "markupsafe")),
     Room(
         "companion/simulator/",
         (*VALUES, "scipy", "companion.simulator"),
@@ -108,7 +131,7 @@ ROOMS = (
         (
             *VALUES,
             *(f"companion.{name}" for name in ("__version__", "host", "session", "analysis", "posture")),
-            *(f"companion.{name}" for name in ("link", "recording", "output", "simulator", "commands")),
+            *(f"companion.{name}" for name in ("link", "recording", "history", "output", "simulator", "commands")),
         ),
     ),
     Room(

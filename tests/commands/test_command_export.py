@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from companion.cli import main
-from companion.output.dictionary import DURATIONS, names
 from companion.recording import open_recording
+from companion.tables.dictionary import DURATIONS, names
 
 
 @pytest.fixture(scope="module")

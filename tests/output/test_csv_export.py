@@ -13,14 +13,15 @@ import pytest
 
 from companion.errors import UsageError
 from companion.output import csv_export
-from companion.output.csv_export import SessionTables, check_targets, parse_tables, write_tables
-from companion.output.dictionary import names
+from companion.output.csv_export import check_targets, parse_tables, write_tables
+from companion.tables.dictionary import names
+from companion.tables.judged import Judged
 from firmware_protocol.frames import Opened
 
 
 @pytest.fixture
-def session(header: Opened, make_rows: Callable[..., Any]) -> SessionTables:
-    return SessionTables(header=header, summary={"device": 'a "b", c'}, posture=make_rows(10, 1), events=())
+def session(header: Opened, make_rows: Callable[..., Any]) -> Judged:
+    return Judged(header=header, summary={"device": 'a "b", c'}, posture=make_rows(10, 1), events=())
 
 
 def written(directory: Path) -> list[str]:
@@ -30,7 +31,7 @@ def written(directory: Path) -> list[str]:
 FILES = [f"2026-03-29T005900Z-4f2a_{table}.csv" for table in ("episodes", "exposure", "minutes", "sessions")]
 
 
-def test_files_are_private_and_read_back(session: SessionTables, tmp_path: Path) -> None:
+def test_files_are_private_and_read_back(session: Judged, tmp_path: Path) -> None:
     directory = tmp_path / "made" / "for it"
     paths = write_tables(session, directory)
     assert written(directory) == FILES
@@ -45,7 +46,7 @@ def test_files_are_private_and_read_back(session: SessionTables, tmp_path: Path)
 
 
 @pytest.mark.parametrize("kind", ["file", "directory", "dangling link"])
-def test_what_exists_is_refused_before_anything_is_written(session: SessionTables, tmp_path: Path, kind: str) -> None:
+def test_what_exists_is_refused_before_anything_is_written(session: Judged, tmp_path: Path, kind: str) -> None:
     target = tmp_path / FILES[1]
     if kind == "file":
         target.write_text("mine")
@@ -60,7 +61,7 @@ def test_what_exists_is_refused_before_anything_is_written(session: SessionTable
 
 
 def test_what_appears_meanwhile_is_refused_and_nothing_stays(
-    session: SessionTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    session: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     really = csv_export._publish
 
@@ -75,7 +76,7 @@ def test_what_appears_meanwhile_is_refused_and_nothing_stays(
     assert (tmp_path / FILES[1]).read_text() == "somebody else's"
 
 
-def test_a_full_disk_leaves_nothing(session: SessionTables, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_leaves_nothing(session: Judged, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_descriptor: int) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
@@ -85,20 +86,20 @@ def test_a_full_disk_leaves_nothing(session: SessionTables, tmp_path: Path, monk
     assert written(tmp_path) == []
 
 
-def test_a_failing_table_leaves_nothing(session: SessionTables, tmp_path: Path) -> None:
+def test_a_failing_table_leaves_nothing(session: Judged, tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="samples"):
         write_tables(session, tmp_path, ("sessions", "samples"))
     assert written(tmp_path) == []
 
 
-def test_a_directory_that_is_a_file(session: SessionTables, tmp_path: Path) -> None:
+def test_a_directory_that_is_a_file(session: Judged, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(UsageError):
         write_tables(session, tmp_path / "file")
 
 
 @pytest.mark.parametrize("session_id", ["../x", "", ".hidden", "a/b", "a\0b", "x" * 81, "é"])
-def test_a_session_id_cannot_lead_elsewhere(session: SessionTables, tmp_path: Path, session_id: str) -> None:
+def test_a_session_id_cannot_lead_elsewhere(session: Judged, tmp_path: Path, session_id: str) -> None:
     hostile = replace(session, header=replace(session.header, session_id=session_id))
     with pytest.raises(UsageError, match="cannot be part of a file name"):
         write_tables(hostile, tmp_path)

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.output import dictionary
-from companion.output.csv_tables import SampleTable, SessionTables, cell, defused, rows_of
+from companion.output.csv_tables import SampleTable, cell, cells_of, defused
 from companion.posture import events as happened
 from companion.posture.rows import CONTEXTS, POSTURE, STATES, RowFlag
 from companion.posture.summary import SESSION_COLUMNS
+from companion.tables import dictionary
+from companion.tables.judged import Judged
 from firmware_protocol.frames import Opened
 from firmware_protocol.samples import make_samples
 
@@ -24,14 +25,14 @@ CONTEXT_COLUMNS = [f"{context}_s" for context in CONTEXTS]
 STATE_COLUMNS = [f"{state}_s" for state in STATES if state != "unknown"]
 
 
-def table(name: str, session: SessionTables, **options: bool) -> list[dict[str, str]]:
+def table(name: str, session: Judged, **options: bool) -> list[dict[str, str]]:
     """The rows of a table by column."""
     columns = dictionary.names(name)
-    return [dict(zip(columns, row, strict=True)) for row in rows_of(name, session, **options)]
+    return [dict(zip(columns, row, strict=True)) for row in cells_of(name, session, **options)]
 
 
 @pytest.fixture
-def session(header: Opened, make_rows: MakeRows) -> SessionTables:
+def session(header: Opened, make_rows: MakeRows) -> Judged:
     rows = [
         make_rows(280, 1, sagittal_deg=2.0),
         make_rows(40, 281, state="forward", sagittal_deg=14.0),
@@ -55,10 +56,10 @@ def session(header: Opened, make_rows: MakeRows) -> SessionTables:
     summary = {"session_id": header.session_id, "device": "=clip()", "duration_s": 66.0, "episodes": 2}
     posture = np.concatenate(rows)
     posture["flags"][-3:] |= np.uint32(RowFlag.SUSPECT)
-    return SessionTables(header=header, summary=summary, posture=posture, events=events)
+    return Judged(header=header, summary=summary, posture=posture, events=events)
 
 
-def test_sessions(session: SessionTables) -> None:
+def test_sessions(session: Judged) -> None:
     (row,) = table("sessions", session)
     filled = {name: text for name, text in row.items() if text}
     assert filled == {
@@ -69,7 +70,7 @@ def test_sessions(session: SessionTables) -> None:
     }
 
 
-def test_minutes(session: SessionTables) -> None:
+def test_minutes(session: Judged) -> None:
     assert [",".join(row.values()) for row in table("minutes", session)] == [
         "2026-03-29T005900Z-4f2a,2026-03-29T00:59:00.000Z,2026-03-29T01:59:00.000+01:00,0.0,60.0,"
         "60.0,56.0,4.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,0.0,2.8,-0.4,1,0.0",
@@ -78,14 +79,14 @@ def test_minutes(session: SessionTables) -> None:
     ]
 
 
-def test_episodes(session: SessionTables) -> None:
+def test_episodes(session: Judged) -> None:
     assert [",".join(row.values()) for row in table("episodes", session)] == [
         "2026-03-29T005900Z-4f2a,1,2026-03-29T00:59:56.200Z,2026-03-29T01:59:56.200+01:00,56.2,7.8,14.0,0.0,2,no_data",
         "2026-03-29T005900Z-4f2a,2,2026-03-29T01:00:06.000Z,2026-03-29T03:00:06.000+02:00,66.0,,,,0,",
     ]
 
 
-def test_samples(session: SessionTables) -> None:
+def test_samples(session: Judged) -> None:
     samples = make_samples(np.array([[0.1, -0.0, 9.80665], [1, 2, 3]]), [[0.5, -1e-9, 1.0], [math.nan] * 3])
     with_samples = replace(
         session,
@@ -96,15 +97,15 @@ def test_samples(session: SessionTables) -> None:
             lateral_deg=np.array([-0.001, 1.0]),
         ),
     )
-    assert [",".join(row) for row in rows_of("samples", with_samples)] == [
+    assert [",".join(row) for row in cells_of("samples", with_samples)] == [
         "0.000000,0.10000,0.00000,9.80665,0.500000,0.000000,1.000000,3.14,0.00",
         "0.007812,1.00000,2.00000,3.00000,,,,,1.00",
     ]
     with pytest.raises(ValueError, match="samples"):
-        rows_of("samples", session)
+        cells_of("samples", session)
 
 
-def test_anonymous_rows_name_nobody_and_no_instant(session: SessionTables) -> None:
+def test_anonymous_rows_name_nobody_and_no_instant(session: Judged) -> None:
     summary = {"device": "clip", "tz": "Europe/Paris", "started_utc": "2026", "started_local": "2026", "alerts": 2}
     session = replace(session, summary=summary)
     for name in ("sessions", "minutes", "episodes"):
@@ -113,7 +114,7 @@ def test_anonymous_rows_name_nobody_and_no_instant(session: SessionTables) -> No
             assert row["alerts"]
 
 
-def test_exposure_has_the_session_and_leaves_empty_what_a_line_has_not(session: SessionTables) -> None:
+def test_exposure_has_the_session_and_leaves_empty_what_a_line_has_not(session: Judged) -> None:
     lines = (
         {"quantity": "rel_sagittal", "measure": "percentile", "percentile_pct": 10, "angle_deg": -3.14},
         {
@@ -126,7 +127,7 @@ def test_exposure_has_the_session_and_leaves_empty_what_a_line_has_not(session: 
         },
         {"quantity": "velocity", "measure": "percentile", "percentile_pct": 99, "velocity_dps": None},
     )
-    rows = rows_of("exposure", replace(session, exposure=lines), anonymous=True)
+    rows = cells_of("exposure", replace(session, exposure=lines), anonymous=True)
     session_id = session.header.session_id
     assert [",".join(row) for row in rows] == [
         f"{session_id},rel_sagittal,percentile,10,-3.1,,,,,,,,",
@@ -135,7 +136,7 @@ def test_exposure_has_the_session_and_leaves_empty_what_a_line_has_not(session: 
     ]
 
 
-def test_an_empty_session_has_no_minutes_and_no_episodes(session: SessionTables) -> None:
+def test_an_empty_session_has_no_minutes_and_no_episodes(session: Judged) -> None:
     empty = replace(session, posture=session.posture[:0], events=())
     assert table("minutes", empty) == table("episodes", empty) == []
 
@@ -155,7 +156,7 @@ def test_minutes_add_up_to_the_session(spans: list[Any], first: int, alerts: lis
     raised = tuple(
         happened.AlertRaised(t_session_ns=at * S, episode=1, number=1, angle_deg=0.0, forward_ns=0) for at in alerts
     )
-    found = table("minutes", SessionTables(header=header, summary={}, posture=rows, events=raised))
+    found = table("minutes", Judged(header=header, summary={}, posture=rows, events=raised))
     total = {name: sum(float(row[name]) for row in found) for name in ("duration_s", *CONTEXT_COLUMNS, *STATE_COLUMNS)}
     assert total["duration_s"] == pytest.approx(len(rows) / 5)
     assert total["duration_s"] == pytest.approx(sum(total[name] for name in CONTEXT_COLUMNS))
@@ -201,7 +202,7 @@ def test_numbers_are_plain(value: object, text: str) -> None:
     assert cell(value) == text
 
 
-def test_the_dictionary_describes_every_column_that_is_exported(session: SessionTables) -> None:
+def test_the_dictionary_describes_every_column_that_is_exported(session: Judged) -> None:
     assert dictionary.names("sessions") == SESSION_COLUMNS
     for name, columns in dictionary.TABLES.items():
         assert len({column.name for column in columns}) == len(columns)
@@ -211,7 +212,7 @@ def test_the_dictionary_describes_every_column_that_is_exported(session: Session
             known = {"s": "s", "deg": "deg", "pct": "%", "hz": "Hz", "ppm": "ppm", "mps2": "m/s2", "radps": "rad/s"}
             known["dps"] = "deg/s"
             assert column.unit == known.get(suffix, ""), column
-        assert name == "samples" or all(len(row) == len(columns) for row in rows_of(name, session))
+        assert name == "samples" or all(len(row) == len(columns) for row in cells_of(name, session))
 
 
 def test_describe_is_a_table_itself() -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from companion.output.instants import clock_text, duration_words, elapsed_text, local_text, utc_text
+from companion.tables.instants import clock_text, duration_words, elapsed_text, local_text, utc_text
 
 MINUTE_NS = 60_000_000_000
 BEFORE_SUMMER_TIME_NS = 1_774_745_940_000_000_000

@@ -15,8 +15,8 @@ from types import ModuleType
 
 import pytest
 
-from companion.output.dictionary import TABLES
 from companion.recording import open_recording
+from companion.tables.dictionary import TABLES
 from firmware_protocol.frames import CalibrationSet, Closed, Frame, Opened
 
 RECORDINGS = Path(__file__).parents[2] / "recordings"

@@ -53,6 +53,7 @@ def _percentiles(prefix: str, reference: str) -> tuple[Column, ...]:
     )
 
 
+_RELATIVE = _percentiles("rel", "the baseline")
 _SUSPECT = Column("suspect_s", "s", "Time in which the sensor may have slipped, whatever the context.")
 
 SESSION_COLUMNS = (
@@ -75,7 +76,7 @@ SESSION_COLUMNS = (
     Column("alerts", "", "Alerts that were raised."),
     Column("longest_forward_s", "s", "Duration of the longest episode."),
     Column("median_recovery_s", "s", "Median time from an episode's first alert to the end of the episode."),
-    *_percentiles("rel", "the baseline"),
+    *_RELATIVE,
     *_percentiles("abs", "vertical"),
     Column("rate_hz", "Hz", "Sampling rate as measured."),
     Column("samples", "", "Samples that the recording holds."),
@@ -96,6 +97,26 @@ SESSION_COLUMNS = (
     Column("calibration_id", "", "The calibration in force at the end."),
     Column("software_version", "", "Version of the program that made the recording."),
     Column("drift_sigma_ppm", "ppm", "One standard error of drift_ppm."),
+    _SUSPECT,
+)
+
+DAY_COLUMNS = (
+    _SESSION_ID,
+    Column("date", "", "The local day, in the session's own time zone."),
+    Column("tz", "", "IANA name of the session's time zone."),
+    Column("day_h", "h", "Length of that day from midnight to midnight: 23 to 25 h where clocks are changed."),
+    Column("started_utc", "", f"Start of the session's part on this day {_UTC}"),
+    Column("started_local", "", f"Start of the session's part on this day {_LOCAL}"),
+    Column("t_s", "s", "The same since the session's start."),
+    Column("duration_s", "s", "Length of the session's part on this day."),
+    *DURATIONS,
+    Column("worn_s", "s", "Time that is neither no data nor not worn."),
+    Column("coverage_pct", "%", "Share of the duration that is worn."),
+    Column("episodes", "", "Slouches that started on this day."),
+    Column("alerts", "", "Alerts that were raised on this day."),
+    Column("longest_forward_s", "s", "Duration of the longest episode that started on this day."),
+    Column("median_recovery_s", "s", "Median time from first alert to end, of episodes that started on this day."),
+    *_RELATIVE,
     _SUSPECT,
 )
 
@@ -127,6 +148,7 @@ EPISODE_COLUMNS = (
     Column("mean_deg", "deg", "Mean angle forward of the baseline."),
     Column("alerts", "", "Alerts that were raised during it."),
     Column("ended_by", "", "recovered, moved, walked, lay_down, no_data or session_end."),
+    Column("recovery_s", "s", "From its first alert to its end; empty where it had no alert."),
 )
 
 EXPOSURE_COLUMNS = (
@@ -180,12 +202,13 @@ SAMPLE_COLUMNS = (
 
 TABLES: dict[str, tuple[Column, ...]] = {
     "sessions": SESSION_COLUMNS,
+    "days": DAY_COLUMNS,
     "minutes": MINUTE_COLUMNS,
     "episodes": EPISODE_COLUMNS,
     "exposure": EXPOSURE_COLUMNS,
     "samples": SAMPLE_COLUMNS,
 }
-DEFAULT_TABLES = ("sessions", "minutes", "episodes", "exposure")
+DEFAULT_TABLES = ("sessions", "days", "minutes", "episodes", "exposure")
 """What `export` writes unless told otherwise; `samples` is large and asked for by name."""
 
 

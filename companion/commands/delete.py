@@ -1,0 +1,7 @@
+"""`posture delete`: recordings, forgotten."""
+
+from companion.commands.options import DeleteOptions
+
+
+def run(options: DeleteOptions) -> None:
+    raise NotImplementedError(options)

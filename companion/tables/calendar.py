@@ -1,0 +1,96 @@
+"""The wearer's calendar: local days of 23 to 25 hours, weeks, months; between instants and dates.
+
+Pure. Knows: IANA time zones. Must never know: the present time. A day begins at the first instant that a clock on the
+wall shows its date, and ends where the next one begins; it is never taken for 86,400 s.
+"""
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+from zoneinfo import ZoneInfo
+
+NS_PER_S = 1_000_000_000
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_WEEK = re.compile(r"(\d{4})-?W(\d{2})", re.ASCII)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
+
+
+@lru_cache(maxsize=64)
+def zone_of(name: str) -> tzinfo:
+    """The zone of an IANA name; UTC where this system does not know it: a recording may name any."""
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):
+        return UTC
+
+
+def local(utc_ns: int, zone: str) -> datetime | None:
+    """What a clock in `zone` shows, with its offset, to the microsecond; None outside the years 1 to 9999."""
+    try:
+        return (_EPOCH + timedelta(microseconds=utc_ns // 1000)).astimezone(zone_of(zone))
+    except OverflowError:
+        return None
+
+
+def day_of(utc_ns: int, zone: str) -> date:
+    """The local date of an instant; the first or last there is, for an instant beyond the years 1 to 9999."""
+    moment = local(utc_ns, zone)
+    if moment is None:
+        return date.min if utc_ns < 0 else date.max
+    return moment.date()
+
+
+def begin_ns(day: date, zone: str) -> int:
+    """The instant at which a local day begins, in nanoseconds of UTC since 1970.
+
+    Where clocks go forward at midnight that is the first instant after the gap; where they go back over midnight, the
+    first of the two.
+    """
+    return (datetime.combine(day, time(), zone_of(zone)).astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
+
+
+def end_ns(day: date, zone: str) -> int:
+    """The instant at which a local day ends: the begin of the next."""
+    return begin_ns(day + timedelta(days=1), zone) if day < date.max else begin_ns(day, zone) + 86_400 * NS_PER_S
+
+
+def length_h(day: date, zone: str) -> float:
+    """How many hours a local day has: 23 to 25 where clocks are changed."""
+    return (end_ns(day, zone) - begin_ns(day, zone)) / (3600 * NS_PER_S)
+
+
+def days_between(from_ns: int, to_ns: int, zone: str) -> Iterator[tuple[date, int, int]]:
+    """Local days that a span touches, each with the part of the span in it, `from_ns` <= part < `to_ns`.
+
+    An empty span touches the day it lies in.
+    """
+    day, at_ns = day_of(from_ns, zone), from_ns
+    while True:
+        until_ns = max(min(end_ns(day, zone), to_ns), at_ns)
+        if until_ns > at_ns or from_ns >= to_ns:  # a day that a zone left out has no length
+            yield day, at_ns, until_ns
+        if until_ns >= to_ns:
+            return
+        day, at_ns = day + timedelta(days=1), until_ns
+
+
+def parse_day(text: str) -> date:
+    """A date such as 2026-11-22; raises ValueError."""
+    if _DAY.fullmatch(text) is None:
+        raise ValueError(f"{text!r} is no date such as 2026-11-22")
+    return date.fromisoformat(text)
+
+
+def parse_week(text: str) -> date:
+    """The Monday of an ISO week such as 2026-W47; raises ValueError."""
+    match = _WEEK.fullmatch(text)
+    if match is None:
+        raise ValueError(f"{text!r} is no week such as 2026-W47")
+    return date.fromisocalendar(int(match[1]), int(match[2]), 1)
+
+
+def week_text(day: date) -> str:
+    """The ISO week of a date, such as 2026-W47."""
+    year, week, _ = day.isocalendar()
+    return f"{year}-W{week:02d}"
