@@ -10,7 +10,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 DEV := $(VENV)/.installed-dev
 # Where the developer's tools are installed, the demo uses that installation and keeps it fresh.
-SIMULATOR := $(if $(wildcard $(DEV)),$(DEV),$(VENV)/.installed-simulator)
+DEMO := $(if $(wildcard $(DEV)),$(DEV),$(VENV)/.installed-demo)
 
 # Empty means off: byte code is then cached at first use, which is faster than compiling everything at set-up.
 export PYTHONDONTWRITEBYTECODE :=
@@ -31,7 +31,7 @@ help: ## list these targets
 	@sed -n 's/^\([a-z-]*\):[^#]*## \(.*\)/\1\t\2/p' Makefile | while IFS="$$(printf '\t')" read -r name text; \
 	do printf '  %-10s %s\n' "$$name" "$$text"; done
 
-demo: $(SIMULATOR) ## a simulated sensor, live; then its recording as CSV (STORY=demo ARGS="--set alert.delay=60s")
+demo: $(DEMO) ## a simulated sensor, live; then its report, and CSV (STORY=demo ARGS="--set alert.delay=60s")
 	@set -e; trap : INT; umask 077; mkdir -p demo-output; \
 	output=$$(mktemp -d "$(CURDIR)/demo-output/$$(date -u +%Y-%m-%dT%H%M%SZ)-XXXXXX"); \
 	POSTURE_DATA_DIR="$$output/data"; export POSTURE_DATA_DIR; \
@@ -40,7 +40,8 @@ demo: $(SIMULATOR) ## a simulated sensor, live; then its recording as CSV (STORY
 	if ! test -f "$$recording"; then echo "The demo left no recording in $$output/data." >&2; exit 1; fi; \
 	$(BIN)/posture export "$$recording" --out "$$output/csv"; \
 	if ! test -d "$$output/csv"; then echo "The demo left no CSV files in $$output/csv." >&2; exit 1; fi; \
-	echo "recording: $$recording"; echo "CSV: $$output/csv"
+	report=$$($(BIN)/posture report "$$recording" --out "$$output/report.html"); \
+	echo "report: $$report"; echo "recording: $$recording"; echo "CSV: $$output/csv"
 
 test: $(DEV) ## the tests, without those that take more than ten seconds each (ARGS="-k words")
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' $(ARGS)

@@ -7,11 +7,9 @@ where frames come from, or where rows go.
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
 from itertools import islice
 from operator import attrgetter
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import numpy as np
 
@@ -32,6 +30,7 @@ from companion.posture.stage import Array
 from companion.posture.summary import SESSION_COLUMNS
 from companion.settings import Settings, duration_s
 from companion.stream import ANGLES, Report, Stream, parameters_of
+from companion.tables.instants import local_text, utc_text
 from firmware_protocol.drivers import Decoded, Driver, driver
 from firmware_protocol.frames import (
     CalibrationSet,
@@ -250,29 +249,17 @@ class Session:
 
 def labels(header: Opened, settings: Settings, view: str) -> dict[str, Any]:
     """The columns of `sessions` that say which session it is."""
-    started = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=header.utc_ns // 1000)
     return {
         "session_id": header.session_id,
         "view": view,
-        "started_utc": _iso_utc(started),
-        "started_local": started.astimezone(_zone(header.zone)).isoformat(timespec="milliseconds"),
+        "started_utc": utc_text(header.utc_ns),
+        "started_local": local_text(header.utc_ns, header.zone),
         "tz": header.zone,
         "device": header.device,
         "profile": settings.profile,
         "mode": settings.mode,
         "software_version": header.software_version,
     }
-
-
-def _iso_utc(moment: datetime) -> str:
-    return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")
-
-
-def _zone(name: str) -> ZoneInfo:
-    try:
-        return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):
-        return ZoneInfo("UTC")
 
 
 def _driver(header: Opened) -> Driver:

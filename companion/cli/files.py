@@ -90,14 +90,16 @@ def sessions(
 @app.command("import", cls=Command, epilog=CARE)
 def import_(
     *,
-    file: Annotated[Path, typer.Argument(metavar="FILE", help="A motion file (.npz) or a CSV file.")],
+    file: Annotated[Path, typer.Argument(metavar="FILE", help="A motion file (.npz), a CSV file, a folder or .zip.")],
     out: Annotated[Path, typer.Option(metavar="FILE.posture", help="The recording to write.")],
     rate: Annotated[
         float | None,
         typer.Option(metavar="HZ", min=1.0, max=1000.0, help="Needed where the file tells no time."),
     ] = None,
     columns: Annotated[str, typer.Option(metavar="MAP", help="CSV: t=time,ax=...,ay=...,az=...,gx=...")] = "",
-    units: Annotated[str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps; else s, m/s², rad/s.")] = "",
+    units: Annotated[
+        str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps; with --columns else s, m/s², rad/s.")
+    ] = "",
     up: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Up at the baseline, in the sensor's frame.")] = None,
     forward: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Where the wearer faces, likewise.")] = None,
     set_: Set = None,

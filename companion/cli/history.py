@@ -41,14 +41,17 @@ def verify(
 @app.command(cls=Command, epilog=CARE)
 def history(
     *,
-    week: Annotated[bool, typer.Option("--week", help="The latest seven days.")] = False,
-    month: Annotated[bool, typer.Option("--month", help="The latest month.")] = False,
+    week: Annotated[bool, typer.Option("--week", help="The last 7 local days, today included.")] = False,
+    month: Annotated[bool, typer.Option("--month", help="The last 31 local days, today included.")] = False,
     rebuild: Annotated[bool, typer.Option("--rebuild", help="Compute all of it from the recordings again.")] = False,
     json: Json = False,
     data_dir: DataDir = None,
     verbose: Verbose = False,
 ) -> None:
-    """Show how your days compare: time forward, episodes, recovery, coverage."""
+    """Show how your days compare: time forward, episodes, recovery, data; the latest 31 days that have a session.
+
+    --json without --week or --month gives all days.
+    """
     if week and month:
         raise UsageError("--week and --month exclude each other.")
     from companion.commands import history as command
@@ -99,12 +102,12 @@ def delete(
     before: Annotated[
         str | None, typer.Option(metavar="DATE", help="All that began before this day, such as 2026-01-31.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Every recording, and the history.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Every recording, the history, stored baselines.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Do not ask.")] = False,
     data_dir: DataDir = None,
     verbose: Verbose = False,
 ) -> None:
-    """Delete recordings for good, and what the history says of them."""
+    """Delete recordings, and what the history says of them; there is no way back."""
     if sum((bool(files), before is not None, everything)) != 1:
         raise UsageError("delete needs recordings, or --before, or --all.", "`posture sessions` lists them.")
     from companion.commands import delete as command

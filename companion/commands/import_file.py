@@ -1,13 +1,13 @@
 """`posture import`: motion that was recorded elsewhere becomes a recording.
 
-Knows: motion files, CSV files, the driver for imported motion, the recorder. Must never know: posture. Nothing is
-guessed silently: what was understood is told on stderr.
+Knows: motion files, text files of other programs, the driver for imported motion, the recorder. Must never know:
+posture. Nothing is guessed silently: what was understood is told on stderr.
 """
 
 import json
 import os
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -19,39 +19,46 @@ from companion.errors import UsageError
 from firmware_protocol.frames import Closed, Frame, Notification
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     import numpy.typing as npt
 
+    from companion.importing.reader import Imported
     from companion.settings import Settings
 
 _BLOCK_S = 0.5  # so much motion stands in one frame: a replay goes in steps of it
 _RATE_TOLERANCE = 0.05
+_LOWEST_HZ, _HIGHEST_HZ = 0.01, 10_000.0  # sensors that only advertise give a sample in some seconds
 
 
 @dataclass(frozen=True, slots=True)
 class Motion:
-    """What is imported: SAMPLES whose device clock begins at 0, the rate, the baseline (3,), and what to tell."""
+    """What is imported: SAMPLES whose device clock begins at 0, the rate, the baseline (3,), when, and what to tell."""
 
     samples: "npt.NDArray[Any]"
     rate_hz: float
     up: "npt.ArrayLike"
     forward: "npt.ArrayLike"
-    told: str
+    started: "datetime | None"
+    told: Sequence[str]
 
 
 def run(options: ImportOptions) -> None:
     """Write the recording, print its path, and say on stderr what was understood."""
     from companion.commands.new_recording import record
+    from companion.output.progress import progress
 
     path = absent(options.out)
     settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
-    if not options.file.is_file():
+    if not options.file.exists():
         raise UsageError(f"there is no file {options.file}.")
-    found = _from_npz(options) if options.file.suffix.lower() == ".npz" else _from_csv(options)
+    found = _from_npz(options) if options.file.suffix.lower() == ".npz" else _from_text(options)
     motion = replace(found, up=options.up or found.up, forward=options.forward or found.forward)
     calibration_json = _baseline(motion, settings)
-    record(path, frames(motion, settings, calibration_json))
-    print(motion.told, file=sys.stderr)
-    print(_baseline_words(calibration_json, options), file=sys.stderr)
+    with progress("writing", len(motion.samples)) as advance:
+        record(path, frames(motion, settings, calibration_json, advance))
+    for line in (*motion.told, *_baseline_words(calibration_json, options)):
+        print(line, file=sys.stderr)
     print(path.absolute())
 
 
@@ -62,24 +69,40 @@ def _from_npz(options: ImportOptions) -> Motion:
         raise UsageError("--columns and --units are for CSV files.", "A motion file has names and units of its own.")
     found = motion_file.read(options.file)
     samples, rate_hz = found.samples(), _agreed(options.rate_hz, found.rate_hz)
-    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, _what(samples, rate_hz))
+    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, None, [_what(samples, rate_hz)])
 
 
-def _from_csv(options: ImportOptions) -> Motion:
+def _from_text(options: ImportOptions) -> Motion:
+    from companion.importing.reader import understood
+    from companion.importing.words import lines
+    from companion.output.progress import progress
+    from companion.tables.instants import duration_words
+
+    meant = understood(options.file, options.columns, options.units)
+    with progress("reading", meant.size) as advance:
+        found = meant.read(advance)
+    rate_hz = _agreed(options.rate_hz, found.rate_hz)
+    _check_rate(rate_hz)
+    samples = found.samples(rate_hz)
+    up, forward = _assumed_baseline(found, rate_hz)
+    lasted = duration_words(_end_ns(samples, rate_hz) / 1e9)
+    told = lines(found, rate_hz, options.rate_hz is not None, lasted)
+    return Motion(samples, rate_hz, up, forward, found.start.instant if found.start else None, told)
+
+
+def _assumed_baseline(found: "Imported", rate_hz: float) -> tuple["npt.ArrayLike", "npt.ArrayLike"]:
+    """A text file says nothing about the baseline; it is taken as for a motion file that says nothing."""
     import numpy as np
 
-    from companion.commands.csv_motion import read_csv
-    from companion.simulator.motion_file import MotionFile
+    from companion.simulator.motion_file import BASELINE_S, MotionFile
 
-    found = read_csv(options.file, options.columns, options.units)
-    rate_hz = _agreed(options.rate_hz, found.rate_hz)
-    samples = found.samples(rate_hz)
-    # A CSV file says nothing about the baseline; it is taken as for a motion file that says nothing.
-    arrays = {"acc": found.acc_mps2, "sampling_rate": np.array(rate_hz)}
-    assumed = MotionFile.of(arrays if found.t_s is None else {**arrays, "t_s": found.t_s})
-    passed = f", {found.passed_over} rows passed over" if found.passed_over else ""
-    told = f"{_what(samples, rate_hz)}{passed}: {found.reading.words()}"
-    return Motion(samples, rate_hz, assumed.up_sensor, assumed.forward_sensor, told)
+    few = int(BASELINE_S * rate_hz) + 2
+    # Which samples are early follows from the times; a motion file has at least one a second, a slow sensor fewer.
+    arrays = {"acc": found.acc_mps2[:few], "sampling_rate": np.array(max(rate_hz, 1.0))}
+    if found.t_ns is not None:
+        arrays["t_s"] = (found.t_ns[:few] - found.t_ns[:1]) / 1e9
+    assumed = MotionFile.of(arrays)
+    return assumed.up_sensor, assumed.forward_sensor
 
 
 def _baseline(motion: Motion, settings: "Settings") -> str:
@@ -89,12 +112,18 @@ def _baseline(motion: Motion, settings: "Settings") -> str:
         raise UsageError(f"this cannot be a baseline: {error}.", "Name both with --up and --forward.") from error
 
 
-def _baseline_words(calibration_json: str, options: ImportOptions) -> str:
+def _baseline_words(calibration_json: str, options: ImportOptions) -> Sequence[str]:
+    from companion.importing.words import line_of
+    from companion.simulator.motion_file import BASELINE_S
+
     kept = json.loads(calibration_json)
-    up, forward = (" ".join(f"{part:+.2f}" for part in kept[name]) for name in ("up", "forward"))
-    given = options.up and options.forward
-    hint = "" if given else " (--up and --forward declare another)"
-    return f"baseline in the sensor's frame: up {up}, facing {forward}{hint}"
+    up, forward = (" ".join(f"{round(part, 2) + 0.0:+.2f}" for part in kept[name]) for name in ("up", "forward"))
+    npz = options.file.suffix.lower() == ".npz"
+    assumed = "" if options.up or npz else f", assumed: the mean of the first {BASELINE_S:g} s"
+    usual = "" if options.forward or npz else ", assumed"
+    hint = "" if options.up and options.forward else " (--up and --forward declare another)"
+    text = f"up {up}{assumed}; facing {forward}{usual}, in the sensor's frame{hint}"
+    return [f"baseline: {text}"] if npz else line_of("baseline", text)
 
 
 def _agreed(asked_hz: float | None, told_hz: float | None) -> float:
@@ -104,6 +133,14 @@ def _agreed(asked_hz: float | None, told_hz: float | None) -> float:
     if asked_hz and told_hz and abs(asked_hz / told_hz - 1) > _RATE_TOLERANCE:
         raise UsageError(f"the file has {told_hz:.4g} samples a second, not {asked_hz:g}.", "Leave --rate out.")
     return asked_hz or told_hz or 0.0
+
+
+def _check_rate(rate_hz: float) -> None:
+    if not _LOWEST_HZ <= rate_hz <= _HIGHEST_HZ:
+        raise UsageError(
+            f"the file has {rate_hz:.4g} samples a second, which no import takes.",
+            "Is its unit of time another? Name it: --units t=ms",
+        )
 
 
 def _what(samples: "npt.NDArray[Any]", rate_hz: float) -> str:
@@ -122,8 +159,10 @@ def _end_ns(samples: "npt.NDArray[Any]", rate_hz: float) -> int:
     return int(samples["t_device_ns"][-1]) + round(1e9 / rate_hz)
 
 
-def frames(motion: Motion, settings: "Settings", calibration_json: str) -> Iterator[Frame]:
-    """The frames of an imported session, whose time begins with the first sample."""
+def frames(
+    motion: Motion, settings: "Settings", calibration_json: str, advance: Callable[[float], None]
+) -> Iterator[Frame]:
+    """The frames of an imported session, whose time begins with the first sample; `advance` is told of samples."""
     yield opening(
         t_host_ns=0,
         driver="imported",
@@ -132,13 +171,14 @@ def frames(motion: Motion, settings: "Settings", calibration_json: str) -> Itera
         origin="imported",
         rate_hz=motion.rate_hz,
         calibration_json=calibration_json,
+        started=motion.started,
     )
-    yield from _blocks(motion)
+    yield from _blocks(motion, advance)
     end_ns = _end_ns(motion.samples, motion.rate_hz)
     yield Closed(t_host_ns=end_ns, reason="imported", count=0)
 
 
-def _blocks(motion: Motion) -> Iterator[Frame]:
+def _blocks(motion: Motion, advance: Callable[[float], None]) -> Iterator[Frame]:
     """Half a second of motion a frame, which arrives with its last sample; no frame reaches across a gap."""
     import numpy as np
 
@@ -150,3 +190,4 @@ def _blocks(motion: Motion) -> Iterator[Frame]:
     for part in np.split(motion.samples, borders):
         for data in encode(part, motion.rate_hz):
             yield Notification(t_host_ns=int(part["t_device_ns"][-1]), characteristic=CHARACTERISTIC, data=data)
+        advance(len(part))

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from companion import host
 from companion.commands.air import Act, Air, on_air
 from companion.commands.conductor import Asked, Conductor
+from companion.commands.places import next_name
 from companion.errors import UsageError
 from companion.session import Report, Session
 from firmware_protocol.drivers import Driver
@@ -104,6 +105,7 @@ class Live:
 
     def __init__(self, plan: Plan, listener: Listener) -> None:
         self._plan = plan
+        self._file = plan.file
         self._listener = listener
         self._thread = threading.Thread(target=self._main, name="radio", daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -175,7 +177,7 @@ class Live:
             self._conductor = Conductor(header, self._plan.asked)
         self._header = header
         self._sequencer.put(header)
-        self._listener.began(header, self._plan.file)
+        self._listener.began(header, self._file)
         self._calibration = self._session.calibration
         self._listener.calibrated(self._calibration)
         try:
@@ -184,10 +186,15 @@ class Live:
             await self._close()
 
     def _create(self) -> "RecordingWriter | None":
-        from companion.recording import RecordingWriter
+        """The recorder, on a file of its own also where another monitor has just taken the name."""
+        from companion.recording import NameTaken, RecordingWriter
 
-        file = self._plan.file
-        return None if file is None else RecordingWriter.create(file, on_trouble=self._trouble)
+        while self._file is not None:
+            try:
+                return RecordingWriter.create(self._file, on_trouble=self._trouble)
+            except NameTaken:
+                self._file = next_name(self._file)
+        return None
 
     def _take(self, number: int, frame: Frame) -> bool:
         return self._writer is None or self._writer.put(number, frame)
@@ -208,8 +215,8 @@ class Live:
             self._finish(closed)
         if self._writer is not None:
             await asyncio.to_thread(self._writer.close, closed)
-            if not self._connected and self._plan.file is not None:
-                self._plan.file.unlink(missing_ok=True)
+            if not self._connected and self._file is not None:
+                self._file.unlink(missing_ok=True)
         await asyncio.gather(*self._keeping)
         if self._failure is not None:
             raise self._failure

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 USUAL_RATE_HZ = 50.0
 """Enough for posture and steps; what every sensor of ours offers."""
 
+_FIRST_YEAR, _LAST_YEAR = 1678, 2261
+"""What 64 bits of nanoseconds since 1970 hold, in whole years."""
+
 
 def opening(
     *,
@@ -54,6 +57,9 @@ def opening(
 
 
 def _utc_ns(instant: datetime) -> int:
+    """Nanoseconds since 1970; raises UsageError where a recording has no room for them."""
+    if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
+        raise UsageError(f"a session cannot begin in {instant.year}.", f"From {_FIRST_YEAR} to {_LAST_YEAR} it can.")
     return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1000
 
 

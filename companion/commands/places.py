@@ -1,6 +1,6 @@
 """Where this program keeps what it stores: one directory given by the user, or the system's own two.
 
-    DIR/settings.toml · sensors.json · calibrations.json · sessions/YYYY-MM-DDTHHMMSSZ_<alias>.posture
+    DIR/settings.toml · sensors.json · calibrations.json · history.db · sessions/YYYY-MM-DDTHHMMSSZ_<alias>.posture
 
 Knows: names of files. Must never know: what is in them. Directories are made, mode 0700, when first needed.
 """
@@ -14,6 +14,7 @@ from companion import host
 from companion.errors import UsageError
 
 SUFFIX = ".posture"
+_NUMBERED = re.compile(r"(.+)-(\d{1,6})", re.ASCII)
 _ALIAS = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
 
 
@@ -38,6 +39,11 @@ class Places:
     def calibrations(self) -> Path:
         """The latest calibration of each sensor and profile; it need not exist."""
         return self.data / "calibrations.json"
+
+    @property
+    def history(self) -> Path:
+        """What the recordings came to; it need not exist, and can be made again from them."""
+        return self.data / "history.db"
 
     @property
     def sessions(self) -> Path:
@@ -77,15 +83,23 @@ def checked_alias(text: str) -> str:
 
 
 def new_session_file(where: Places, alias: str, utc_ns: int) -> Path:
-    """A path for a recording that begins now, where no file is yet (the second of one second gets -2)."""
+    """A path for a recording that begins now, where no file is yet (the second of one second gets -2).
+
+    Another monitor may begin in the same moment: who finds the name taken when making the file asks for `next_name`.
+    """
     began = datetime.fromtimestamp(utc_ns // 1_000_000_000, UTC)
-    stem = f"{began:%Y-%m-%dT%H%M%SZ}_{checked_alias(alias)}"
-    path = where.sessions / f"{stem}{SUFFIX}"
-    number = 2
+    path = where.sessions / f"{began:%Y-%m-%dT%H%M%SZ}_{checked_alias(alias)}{SUFFIX}"
     while path.exists():
-        path = where.sessions / f"{stem}-{number}{SUFFIX}"
-        number += 1
+        path = next_name(path)
     return path
+
+
+def next_name(path: Path) -> Path:
+    """The name after this one, for recordings that begin in the same second: ..._back, ..._back-2, ..._back-3."""
+    began, _, name = path.stem.partition("_")
+    numbered = _NUMBERED.fullmatch(name)
+    stem, number = (numbered[1], int(numbered[2])) if numbered else (name, 1)
+    return path.with_name(f"{began}_{stem}-{number + 1}{path.suffix}")
 
 
 def recording_named(where: Places, given: Path) -> Path:

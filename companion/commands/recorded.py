@@ -1,32 +1,41 @@
-"""A recording run through the session: what `sessions`, `export` and `replay` share.
+"""A recording run through the session: what `sessions`, `export`, `replay` and others share.
 
 Knows: recordings, sessions, the settings of this run. Must never know: how anything is printed or written.
 """
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from companion.commands.options import Shared
 from companion.commands.places import places, recording_named
 from companion.errors import RecordingError, SettingsError
 from companion.settings import Settings
-from firmware_protocol.frames import Opened
+from companion.text import printable, printable_path
+from firmware_protocol.frames import ClockPair, Closed, Opened
 
 if TYPE_CHECKING:
-    import numpy.typing as npt
-
+    from companion.posture.calibration import Calibration
     from companion.recording import Recording
+    from companion.recording.sequence import Damage
+    from companion.session import Report
     from companion.tables.judged import Judged
+    from companion.tables.samples import SampleTable
+
+_RANGES_TOLD = 3
 
 
 @dataclass(frozen=True, slots=True)
 class Computed:
-    """What a recording says, and the ANGLES of each sample if they were asked for."""
+    """What a recording says."""
 
     session: "Judged"
-    angles: "npt.NDArray[Any]"
+    samples: "SampleTable | None" = None  # where they were asked for
+    clock_steps: tuple[tuple[float, float], ...] = ()  # t_s, and by how many seconds the computer's clock was set then
+    settings: Settings = field(default_factory=Settings)  # in force at the end
+    calibration: "Calibration | None" = None  # the same
+    end: Closed | None = None  # None: cut off, or open
 
 
 def opened(shared: Shared, given: Path) -> "Recording":
@@ -53,7 +62,7 @@ def computed(
     header: Opened,
     *,
     view: str = "settled",
-    keep_angles: bool = False,
+    keep_samples: bool = False,
     keep_exposed: bool = False,
     advance: Callable[[float], None] = lambda _: None,
 ) -> Computed:
@@ -61,12 +70,16 @@ def computed(
     import numpy as np
 
     from companion.session import Session
+    from companion.tables import wall_clock
     from companion.tables.judged import Judged
 
-    session = Session(header, view=view, keep_angles=keep_angles, keep_exposed=keep_exposed)
-    reports = []
+    session = Session(header, view=view, keep_angles=keep_samples, keep_exposed=keep_exposed)
+    reports, pairs, end = list["Report"](), list[ClockPair](), None
     for piece in recording.runs():
-        reports.append(session.feed(piece))
+        report = session.feed(piece)
+        reports.append(report if keep_samples else replace(report, sample_blocks=()))
+        pairs += [frame for frame in piece if isinstance(frame, ClockPair)]
+        end = next((frame for frame in piece[-1:] if isinstance(frame, Closed)), None)
         advance(len(piece))
     last = session.close()
     reports.append(last)
@@ -77,7 +90,17 @@ def computed(
         events=tuple(event for report in reports for event in report.events),
         exposed=session.exposed(),
     )
-    return Computed(judged, np.concatenate([report.angles for report in reports]))
+    samples = _sample_table(reports, header) if keep_samples else None
+    return Computed(judged, samples, wall_clock.steps(header, pairs), session.settings, session.calibration, end)
+
+
+def _sample_table(reports: "Sequence[Report]", header: Opened) -> "SampleTable":
+    import numpy as np
+
+    from companion.tables.samples import SampleTable
+
+    samples = np.concatenate([report.samples for report in reports])
+    return SampleTable.of(samples, np.concatenate([report.angles for report in reports]), header.t_host_ns)
 
 
 def trouble(recording: "Recording") -> list[str]:
@@ -86,9 +109,33 @@ def trouble(recording: "Recording") -> list[str]:
     if recording.damage:
         lost_s = sum(to_s - from_s for from_s, to_s, _ in recording.damage)
         first_s, last_s = recording.damage[0][0], recording.damage[-1][1]
-        sentences.append(
-            f"{recording.path} is damaged: {lost_s:.1f} s between {first_s:.1f} s and {last_s:.1f} s are missing."
-        )
+        where = f"{lost_s:.1f} s between {first_s:.1f} s and {last_s:.1f} s are missing{_ranges(recording.damage)}"
+        sentences.append(f"{printable_path(recording.path)} is damaged: {where}.")
     if not recording.closed:
-        sentences.append(f"{recording.path} has no end: it was cut off, or is being recorded now.")
+        sentences.append(f"{printable_path(recording.path)} has no end: it was cut off, or is being recorded now.")
+    return sentences
+
+
+def _ranges(damage: "Sequence[Damage]") -> str:
+    """Each stretch, where there are several; the first ones, where there are many."""
+    if len(damage) == 1:
+        return ""
+    told = ", ".join(f"{from_s:.1f}-{to_s:.1f} s" for from_s, to_s, _ in damage[:_RANGES_TOLD])
+    more = f" and {len(damage) - _RANGES_TOLD} more" if len(damage) > _RANGES_TOLD else ""
+    return f" ({told}{more})"
+
+
+def doubtful_times(recording: "Recording", found: Computed) -> list[str]:
+    """Why times of day in what is shown may not be what a clock showed: a sentence each."""
+    from companion.tables.calendar import is_known_zone
+
+    name, zone, sentences = printable_path(recording.path), found.session.header.zone, []
+    if not is_known_zone(zone):
+        sentences.append(f"{name} names the time zone {printable(zone)!r}, unknown here: local times are in UTC.")
+    if found.clock_steps:
+        t_s, step_s = max(found.clock_steps, key=lambda step: abs(step[1]))
+        sentences.append(
+            f"{name}: the computer's clock was set by {step_s:+.1f} s, seen at {t_s:.1f} s; "
+            "times of day go on from the session's start."
+        )
     return sentences

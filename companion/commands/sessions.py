@@ -1,19 +1,22 @@
 """`posture sessions`: this user's recordings, newest first.
 
-Knows: the data directory, recordings, the figures of a session. Must never know: how a figure is computed.
+Knows: the data directory, recordings, the history, the figures of a session. Must never know: how a figure is computed.
 """
 
 import json
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from companion.commands.kept import error_words, from_history
 from companion.commands.options import SessionsOptions, Shared
-from companion.commands.places import close_cut_off, places
+from companion.commands.places import Places, close_cut_off, places
 from companion.commands.recorded import computed, header_of
 from companion.errors import RecordingError
+from companion.history import History
+from companion.tables.dictionary import names
 from companion.tables.instants import elapsed_text
 from companion.text import json_text, printable_path
 
@@ -31,18 +34,44 @@ class Listed:
 
 
 def run(options: SessionsOptions) -> None:
-    """Print a table, or one JSON object a line; each recording as soon as it is computed."""
+    """Print a table, or one JSON object a line.
+
+    With the recordings' own settings most of it is known from the history; with others each recording is computed, and
+    printed as soon as it is.
+    """
     where = places(options.shared.data_dir)
-    close_cut_off(where)
+    found = _with_settings(where, options.shared) if options.shared.settings else from_history(where, _all_in(where))
+    lines = map(_json_line, found) if options.as_json else _table(found)
+    is_empty = True
+    for line in lines:
+        is_empty = False
+        print(line, flush=True)
+    if is_empty:
+        print(f"There are no recordings in {where.sessions} yet.", file=sys.stderr)
+
+
+def _with_settings(where: Places, shared: Shared) -> Iterator[Listed]:
     from companion.recording import sessions_in
 
-    files = sessions_in(where.sessions)
-    if not files:
-        print(f"There are no recordings in {where.sessions} yet.", file=sys.stderr)
-        return
-    found = (listed(file.absolute(), options.shared) for file in files)
-    for line in map(_json_line, found) if options.as_json else _table(found):
-        print(line, flush=True)
+    close_cut_off(where)
+    return (listed(file.absolute(), shared) for file in sessions_in(where.sessions))
+
+
+def _all_in(where: Places) -> Callable[[History], list[Listed]]:
+    def read(history: History) -> list[Listed]:
+        from companion.recording import sessions_in
+
+        known = history.sessions()
+        files = (file.absolute() for file in sessions_in(where.sessions))
+        return [_known(file, known[file.name]) for file in files if file.name in known]
+
+    return read
+
+
+def _known(file: Path, row: Mapping[str, Any]) -> Listed:
+    if row["error"] is not None:
+        return Listed(file, closed=False, columns=None, error=error_words(row["error"], file))
+    return Listed(file, bool(row["closed"]), {name: row.get(name) for name in names("sessions")})
 
 
 def listed(file: Path, shared: Shared) -> Listed:
@@ -60,7 +89,6 @@ def listed(file: Path, shared: Shared) -> Listed:
 def _json_line(one: Listed) -> str:
     """The columns with the decimals of a summary line, then `file` and `closed` (and `error` where there is one)."""
     from companion.output.lines import summary_line
-    from companion.tables.dictionary import names
 
     columns = dict.fromkeys(names("sessions"))
     if one.columns is not None:
@@ -71,8 +99,10 @@ def _json_line(one: Listed) -> str:
 
 
 def _table(found: Iterable[Listed]) -> Iterator[str]:
-    yield _HEAD
-    for one in found:
+    """The head is there only where a row is."""
+    for number, one in enumerate(found):
+        if number == 0:
+            yield _HEAD
         yield _row(one)
 
 

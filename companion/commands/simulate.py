@@ -13,14 +13,17 @@ from companion import host
 from companion.commands.options import SimulateOptions
 from companion.commands.places import absent, places
 from companion.commands.settings_file import in_force
-from firmware_protocol.frames import Closed, Frame
+from firmware_protocol.frames import Closed, Frame, Tick
 
 if TYPE_CHECKING:
+    from companion.output.progress import Advance
     from companion.settings import Settings
     from companion.simulator.body import Body
     from companion.simulator.faults import Faults
 
 STORY_ENDED = "the story ended"
+
+_NS_PER_S = 1_000_000_000
 
 
 def run(options: SimulateOptions) -> None:
@@ -40,14 +43,27 @@ def run(options: SimulateOptions) -> None:
 def _to_file(path: Path, body: "Body", faults: "Faults", options: SimulateOptions) -> None:
     from companion.commands.conductor import Asked, conducted
     from companion.commands.new_recording import record
+    from companion.output.progress import progress
 
     settings = in_force(places(options.shared.data_dir).settings, os.environ, options.shared.settings).settings
     refused: list[str] = []
     asked = Asked(settings.profile, settings.kind)
-    record(path, conducted(_frames(body, faults, settings, options), asked, refused))
+    length_s = body.duration_s if options.duration_s is None else options.duration_s
+    with progress("simulating", length_s) as advance:
+        record(path, _watched(conducted(_frames(body, faults, settings, options), asked, refused), advance))
     for reason in refused:
         print(f"warning: {reason}", file=sys.stderr)
     print(path.absolute())
+
+
+def _watched(frames: Iterator[Frame], advance: "Advance") -> Iterator[Frame]:
+    """The same frames; `advance` is told the seconds of the session as they pass."""
+    told_ns = 0
+    for frame in frames:
+        if isinstance(frame, Tick):
+            advance((frame.t_host_ns - told_ns) / _NS_PER_S)
+            told_ns = frame.t_host_ns
+        yield frame
 
 
 def _frames(body: "Body", faults: "Faults", settings: "Settings", options: SimulateOptions) -> Iterator[Frame]:

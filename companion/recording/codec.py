@@ -6,7 +6,9 @@ execute, and what has not exactly the expected types is refused.
 
 import json
 import math
+import re
 from collections.abc import Callable
+from itertools import accumulate
 from operator import index
 from typing import Any, Final, TypeAlias
 
@@ -68,6 +70,10 @@ BYTES_KINDS: Final[dict[int, BytesFrame]] = {
 }
 """Kinds whose payload is the bytes themselves and whose source is a characteristic."""
 
+_DEEPEST_JSON: Final = 50
+_BRACKETS = re.compile(r"[\[\]{}]")
+_ENDLESS_NUMBER = re.compile(r"[0-9]{300}")  # larger than any float
+
 Check: TypeAlias = Callable[[Any], Any]
 """Turns a JSON value into a field's value; ValueError or TypeError where it is something else."""
 
@@ -83,6 +89,24 @@ def _exactly(*kinds: type) -> Check:
 
 _text = _exactly(str)
 _text_or_none = _exactly(str, type(None))
+
+
+def _json_or_none(value: Any) -> str | None:
+    """A text that holds JSON. Whether it does is found out by who uses it; that it can be parsed at all, here."""
+    text: str | None = _text_or_none(value)
+    if text is not None and (_depth(text) > _DEEPEST_JSON or _ENDLESS_NUMBER.search(text)):
+        raise ValueError("nested too deeply, or a number without an end")
+    return text
+
+
+def _json(value: Any) -> str:
+    return _json_or_none(_text(value)) or ""
+
+
+def _depth(text: str) -> int:
+    """At most how deep lists and objects are nested: brackets within strings count too."""
+    steps = [1 if char in "[{" else -1 for char in _BRACKETS.findall(text)]
+    return max(accumulate(steps), default=0)
 
 
 def _integer(value: Any) -> int:
@@ -133,8 +157,8 @@ FIELDS: Final[dict[type, dict[str, Check]]] = {
         "rate_hz": _number_or_none,
         "utc_ns": _integer,
         "zone": _text,
-        "settings_json": _text,
-        "calibration_json": _text_or_none,
+        "settings_json": _json,
+        "calibration_json": _json_or_none,
         "software_version": _text,
         "origin": _text,
     },
@@ -152,7 +176,7 @@ FIELDS: Final[dict[type, dict[str, Check]]] = {
     ClockPair: {"utc_ns": _integer},
     UserMark: {"kind": _text, "value": _text},
     SettingChanged: {"key": _text, "value": _text},
-    CalibrationSet: {"calibration_json": _text},
+    CalibrationSet: {"calibration_json": _json},
     Dropped: {"count": _integer},
     RecorderTrouble: {"reason": _text},
     Closed: {"reason": _text, "count": _integer, "hash": _bytes},

@@ -3,7 +3,9 @@
 Knows: SQLite, files, the lock that tells others that a session is open. Must never know: frames, threads, the time.
 
 The lock is taken on the `-wal` file, which SQLite itself never locks and which lives exactly as long as the session is
-open: it needs no file of its own, survives nothing that kills its process, and cannot be mistaken after a reboot.
+open: it needs no file of its own, survives nothing that kills its process, and cannot be mistaken after a reboot. It is
+made, empty, and locked before the session's own file: a session file without frames that nobody has locked was never
+begun.
 """
 
 import os
@@ -33,12 +35,18 @@ LOCK_PATIENCE_S: Final = 0.5
 _INSERT = "INSERT OR IGNORE INTO {} (number, kind, t_ns, source, payload, crc) VALUES (?, ?, ?, ?, ?, ?)"
 # OR IGNORE: a commit that was reported as failed may still have reached the disk; the same row comes again then.
 
+
+class NameTaken(UsageError):
+    """Something of that name is there already, perhaps since a moment ago."""
+
+
 _open_in_this_process: set[tuple[int, int]] = set()
 
 
 def beside(path: Path, suffix: str) -> Path:
-    """The file that SQLite keeps beside `path`."""
-    return path.with_name(path.name + suffix)
+    """The file that SQLite keeps beside `path`; beside what a link leads to, where it is one."""
+    real = path.resolve() if path.is_symlink() else path
+    return real.with_name(real.name + suffix)
 
 
 def leftovers(path: Path) -> list[Path]:
@@ -105,19 +113,38 @@ class Database:
     def create(cls, path: Path) -> Self:
         """A new file with empty tables, durable and locked; mode 0600, and so are the files beside it.
 
-        Raises UsageError where something of that name is there or the place cannot be written to; nothing stays then.
+        Raises NameTaken where something of that name is there, UsageError where the place cannot be written to;
+        nothing stays then.
         """
         for existing in (path, *leftovers(path)):
             if existing.exists() or existing.is_symlink():
-                raise UsageError(f"{existing} exists; nothing is overwritten.", "Choose another name.")
+                raise _exists(existing)
+        wal = beside(path, WAL_SUFFIX)
+        try:
+            os.close(host.create_private_file(wal))
+        except FileExistsError as error:
+            raise _exists(path) from error  # by someone who begins at this moment
+        except OSError as error:
+            raise _not_made(path, error.strerror or str(error)) from error
+        lock = _lock_of(wal)
+        try:
+            return cls._made(path, lock)
+        except BaseException:
+            if lock is not None:
+                os.close(lock)
+            wal.unlink(missing_ok=True)
+            raise
+
+    @classmethod
+    def _made(cls, path: Path, lock: int | None) -> Self:
         try:
             os.close(host.create_private_file(path))
         except FileExistsError as error:
-            raise UsageError(f"{path} exists; nothing is overwritten.", "Choose another name.") from error
+            raise _exists(path) from error
         except OSError as error:
             raise _not_made(path, error.strerror or str(error)) from error
         try:
-            return cls._prepared(path)
+            return cls._prepared(path, lock)
         except BaseException as error:
             for made in (path, *leftovers(path)):
                 made.unlink(missing_ok=True)
@@ -126,7 +153,7 @@ class Database:
             raise
 
     @classmethod
-    def _prepared(cls, path: Path) -> Self:
+    def _prepared(cls, path: Path, lock: int | None) -> Self:
         connection = _connect(path)
         database = cls(path, connection)
         try:
@@ -143,9 +170,10 @@ class Database:
                 raise sqlite3.OperationalError("its file system cannot be shared with a reader")
             _make_durable(connection)
             connection.execute("SELECT count(*) FROM frames").fetchone()  # makes the -wal file
-            database._take_lock()
+            database._take_lock(lock)
         except BaseException:
-            database.close()
+            connection.close()
+            _open_in_this_process.discard(database._registered)
             raise
         return database
 
@@ -239,19 +267,36 @@ class Database:
         self._connection.close()
         _open_in_this_process.discard(self._registered)
 
-    def _take_lock(self) -> None:
-        give_up_s = time.monotonic() + LOCK_PATIENCE_S
-        try:
-            while self._lock is None and time.monotonic() < give_up_s:  # someone may be looking whether it is held
-                self._lock = host.hold_lock(beside(self.path, WAL_SUFFIX))
-                time.sleep(0 if self._lock is not None else 0.01)
-        except OSError:
-            pass  # a file system without locks: SQLite's own lock still keeps others from taking over
+    def _take_lock(self, lock: int | None) -> None:
+        """Keep the lock that was taken on the empty `-wal` file, or take it anew where SQLite made another one."""
+        wal = beside(self.path, WAL_SUFFIX)
+        if lock is None or os.fstat(lock).st_ino == wal.stat().st_ino:
+            self._lock = lock
+            return
+        self._lock = _lock_of(wal)
+        os.close(lock)
 
     def _release_lock(self) -> None:
         if self._lock is not None:
             os.close(self._lock)
             self._lock = None
+
+
+def _lock_of(wal: Path) -> int | None:
+    """The lock on a `-wal` file; None on a file system without locks, where SQLite's own keeps others away."""
+    give_up_s = time.monotonic() + LOCK_PATIENCE_S
+    lock: int | None = None
+    try:
+        while lock is None and time.monotonic() < give_up_s:  # someone may be looking whether it is held
+            lock = host.hold_lock(wal)
+            time.sleep(0 if lock is not None else 0.01)
+    except OSError:
+        pass
+    return lock
+
+
+def _exists(path: Path) -> NameTaken:
+    return NameTaken(f"{path} exists; nothing is overwritten.", "Choose another name.")
 
 
 def _not_made(path: Path, why: str) -> UsageError:

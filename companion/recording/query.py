@@ -15,8 +15,13 @@ from companion.recording.codec import COPY_OF_CLOSED
 from companion.recording.schema import MAX_PAYLOAD_BYTES, SCHEMA_ROWS, Row
 
 BATCH_ROWS: Final = 1_000
+BATCH_BYTES: Final = 4 << 20
 BATCH_TIME_CAP_S: Final = 10.0
+_ROWS_BETWEEN_LOOKS: Final = 50
 _STEPS_BETWEEN_LOOKS: Final = 100_000
+_COPIES: Final = 2
+
+_LEAF, _INTERIOR = 13, 5  # SQLite: pages of a table
 
 _COLUMNS = "number, kind, t_ns, source, payload, crc"
 
@@ -28,8 +33,9 @@ class SchemaError(sqlite3.DatabaseError):
 class Query:
     """A connection that only reads a file that nobody writes to."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
+    def __init__(self, connection: sqlite3.Connection, file_bytes: int) -> None:
         self._connection = connection
+        self._bytes_left = file_bytes
         self._give_up_s = time.monotonic() + BATCH_TIME_CAP_S
         connection.set_progress_handler(self._is_late, _STEPS_BETWEEN_LOOKS)
 
@@ -43,17 +49,38 @@ class Query:
 
     def copy_of_closed(self) -> Row | None:
         """The second copy of the end of the session, where it has an end."""
-        return self._one(f"SELECT {_COLUMNS} FROM copies WHERE kind = {COPY_OF_CLOSED} LIMIT 1")
+        return next((row for row in self.copies() if row[1] == COPY_OF_CLOSED), None)
+
+    def copies(self) -> list[Row]:
+        """The rows of `copies`, of which there are two at most, however many there are."""
+        return self._connection.execute(f"SELECT {_COLUMNS} FROM copies LIMIT {_COPIES}").fetchall()
+
+    def is_sound(self) -> bool:
+        """Whether SQLite finds its own structure whole: the pages and their order, not what is in them."""
+        self._give_up_s = time.monotonic() + BATCH_TIME_CAP_S
+        found = self._connection.execute("PRAGMA quick_check(1)").fetchone()
+        return bool(found == ("ok",))
 
     def batches(self) -> Iterator[list[Row]]:
-        """All rows of `frames`, in the order in which SQLite has them, some thousands at a time."""
+        """All rows of `frames`, in the order in which SQLite has them, up to a thousand or some megabytes at a time."""
         cursor = self._connection.execute(f"SELECT {_COLUMNS} FROM frames ORDER BY number")
         while rows := self._in_time(cursor):
             yield rows
 
     def _in_time(self, cursor: sqlite3.Cursor) -> list[Row]:
         self._give_up_s = time.monotonic() + BATCH_TIME_CAP_S
-        return cursor.fetchmany(BATCH_ROWS)
+        rows: list[Row] = []
+        batch_bytes = 0
+        while len(rows) < BATCH_ROWS and batch_bytes < BATCH_BYTES:
+            some: list[Row] = cursor.fetchmany(_ROWS_BETWEEN_LOOKS)
+            batch_bytes += sum([len(row[4]) for row in some if type(row[4]) is bytes])
+            rows += some
+            if len(some) < _ROWS_BETWEEN_LOOKS:
+                break
+        self._bytes_left -= batch_bytes
+        if self._bytes_left < 0:  # several rows share the same pages: ever more of them out of a small file
+            raise sqlite3.DatabaseError("there are more payloads than the file has room for")
+        return rows
 
     def _one(self, sql: str) -> Row | None:
         row: Row | None = self._connection.execute(sql).fetchone()
@@ -65,7 +92,8 @@ class Query:
 
 @contextmanager
 def reading(path: Path) -> Iterator[Query]:
-    """Open a session file whose tables are exactly ours. Raises sqlite3.Error, NotARecording."""
+    """Open a session file whose tables are exactly ours. Raises sqlite3.Error, OSError, NotARecording."""
+    _require_a_short_description(path)
     connection = sqlite3.connect(path.absolute().as_uri() + "?mode=ro&immutable=1", uri=True, isolation_level=None)
     try:
         connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, MAX_PAYLOAD_BYTES + 4096)
@@ -73,11 +101,22 @@ def reading(path: Path) -> Iterator[Query]:
         connection.execute("PRAGMA trusted_schema=OFF")
         connection.execute("PRAGMA query_only=ON")
         connection.execute("PRAGMA cell_size_check=ON")
-        query = Query(connection)
+        query = Query(connection, path.stat().st_size)
         _require_our_tables(connection, path)
         yield query
     finally:
         connection.close()
+
+
+def _require_a_short_description(path: Path) -> None:
+    """SQLite reads all of a description before anything else; ours is two rows in one leaf."""
+    with path.open("rb") as file:
+        page = file.read(105)
+    page_type, rows = page[100:101], int.from_bytes(page[103:105])
+    if page_type == bytes([_INTERIOR]) and rows != len(SCHEMA_ROWS):  # no single changed byte makes both
+        raise NotARecording(f"{path} holds tables or programs that no recording has.")
+    if page_type != bytes([_LEAF]):
+        raise SchemaError("the tables are not described as they should be")
 
 
 def _require_our_tables(connection: sqlite3.Connection, path: Path) -> None:

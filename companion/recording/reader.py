@@ -9,7 +9,7 @@ believes nothing but the checksum of each row.
 import shutil
 import sqlite3
 import weakref
-from collections.abc import Generator, Iterator
+from collections.abc import Callable, Generator, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from itertools import chain, islice
@@ -18,21 +18,22 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Final, Self
 
 from companion.errors import NotARecording, RecordingError
-from companion.recording.codec import CLOSED, COPY_OF_CLOSED, OPENED, RowError, frame_of
+from companion.recording.codec import CLOSED, COPY_OF_CLOSED, COPY_OF_OPENED, OPENED, RowError, frame_of
 from companion.recording.identity import require_recording
 from companion.recording.query import Query, reading
 from companion.recording.salvage import Salvaged, salvage
 from companion.recording.schema import Row, body_if_whole
 from companion.recording.sequence import Damage, Pass
 from companion.recording.snapshot import Snapshot, take_snapshot
-from firmware_protocol.frames import Frame, Opened
+from companion.recording.versions import Upgrade, upgrade_from
+from firmware_protocol.frames import Closed, Frame, Opened
 
 if TYPE_CHECKING:
     import numpy.typing as npt
 
 _RUN_FRAMES: Final = 8192
-_DOUBT: Final = (sqlite3.Error, RowError, UnicodeDecodeError)
-"""The last: sqlite3 could not decode its own error message, which quoted damaged bytes."""
+_DOUBT: Final = (sqlite3.Error, RowError, UnicodeDecodeError, OSError)
+"""UnicodeDecodeError: sqlite3 could not decode its own error message, which quoted damaged bytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,24 +46,40 @@ class End:
     digest: bytes
 
 
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """What the session's own figures say once all of it was read."""
+
+    count: int
+    """Frames that could be read."""
+    closed: Closed | None
+    """The end, where the session has one."""
+    is_counted: bool
+    """Whether the end tells as many frames as came before it, and is the last."""
+    is_hashed: bool
+    """Whether the hash over all frames is the one that the end tells."""
+    is_sound: bool
+    """Whether SQLite, which keeps the frames, finds its own pages whole, and both copies of first and last frame."""
+
+
 def open_recording(path: Path | str) -> "Recording":
     """Open a session file, closed, cut off or still being written; what is read is its state at this moment.
 
     Raises NotARecording where there is no such file or it cannot be used, UnsupportedVersion for a newer version's.
     """
     path = Path(path)
-    require_recording(path)
+    version = require_recording(path)
     try:
         snapshot = take_snapshot(path)
     except (OSError, sqlite3.Error) as error:
         raise NotARecording(f"{path} cannot be read: {error}.") from error
-    return Recording(path, snapshot)
+    return Recording(path, snapshot, upgrade_from(version))
 
 
 class Recording:
     """A session file, open for reading. May be used in a `with` block; forgetting to close it leaves nothing behind."""
 
-    def __init__(self, path: Path, snapshot: Snapshot) -> None:
+    def __init__(self, path: Path, snapshot: Snapshot, upgrade: Upgrade | None) -> None:
         """Use `open_recording`. Raises NotARecording where the file holds no opening frame."""
         self.path = path
         self.damage: list[Damage] = []
@@ -70,8 +87,10 @@ class Recording:
         self.frame_count = 0
         """The number after that of the last frame: how many there are, where none is missing."""
         self._snapshot = snapshot
+        self._upgrade = upgrade
         self._salvaged: Salvaged | None = None
         self._closed_row: Row | None = None
+        self._expected = 0
         self._is_doubted = False  # SQLite could not read it; a -wal that ends in the middle of a commit is no doubt
         self._tidy = weakref.finalize(self, _remove, snapshot.directory)
         try:
@@ -79,6 +98,11 @@ class Recording:
         except BaseException:
             self.close()
             raise
+
+    @property
+    def expected(self) -> int:
+        """How many frames the file seems to hold, for who shows how far the reading is."""
+        return self._expected
 
     @property
     def closed(self) -> bool:
@@ -95,7 +119,7 @@ class Recording:
     def runs(self) -> Iterator[list[Frame]]:
         """The same frames, many at a time, as they are read: for who takes a whole night."""
         self.damage = []
-        return self._runs(Pass(self.header.t_host_ns, self.damage))
+        return self._runs(Pass(self.header.t_host_ns, self.damage, self._upgrade))
 
     def samples(self) -> "npt.NDArray[Any]":
         """`SAMPLES` in the order of arrival, decoded by the driver that the header names.
@@ -116,11 +140,38 @@ class Recording:
     def end(self) -> End:
         """Read to the end. `damage` says afterwards what could not be read."""
         self.damage = []
-        all_rows = Pass(self.header.t_host_ns, self.damage)
+        all_rows = Pass(self.header.t_host_ns, self.damage, self._upgrade)
         for _ in self._runs(all_rows):
             pass
         t_ns = all_rows.t_ns
         return End(all_rows.next_number, self.header.t_host_ns + t_ns, t_ns, all_rows.digest)
+
+    def checked(self, advance: Callable[[int], object]) -> Checked:
+        """Read to the end, everything that can be checked checked; `advance` is told how many frames were read.
+
+        `damage` says afterwards what could not be read.
+        """
+        self.damage = []
+        state, count = Pass(self.header.t_host_ns, self.damage, self._upgrade), 0
+        for run in self._runs(state):
+            count += len(run)
+            advance(len(run))
+        closed = state.closed
+        is_counted = closed is not None and closed.count + 1 == state.next_number == count
+        is_hashed = closed is not None and closed.hash == state.digest_before_closed
+        return Checked(count, closed, is_counted, is_hashed, not self._is_doubted and self._is_sound())
+
+    def _is_sound(self) -> bool:
+        try:
+            with reading(self._snapshot.path) as query:
+                copied = {row[1]: row[0] for row in query.copies() if body_if_whole(row) is not None}
+                is_sound = query.is_sound()
+        except _DOUBT:
+            return False
+        expected = {COPY_OF_OPENED: 0}
+        if self._closed_row is not None:
+            expected[COPY_OF_CLOSED] = self._closed_row[0]
+        return is_sound and copied == expected
 
     def salvaged_rows(self) -> list[Row]:
         """Rows that SQLite may not know of, in order; none where it could read everything."""
@@ -148,7 +199,7 @@ class Recording:
         self.frame_count = max(rows, default=-1) + 1
         self._closed_row = next((row for row in rows.values() if row[1] == CLOSED), None)
         try:
-            return _opened(rows[0])
+            return _opened(rows[0], self._upgrade)
         except (KeyError, RowError) as error:
             raise NotARecording(f"{self.path} does not hold the beginning of a recording.") from error
 
@@ -156,7 +207,7 @@ class Recording:
         opening, last, ending = query.opening(), query.last(), query.copy_of_closed()
         if opening is None or last is None:
             raise RowError("there is no frame")
-        header = _opened(opening)
+        header = _opened(opening, self._upgrade)
         self.frame_count = last[0] + 1
         candidates = ((last, CLOSED), (ending, COPY_OF_CLOSED))
         self._closed_row = next((row for row, kind in candidates if row is not None and _is(row, kind)), None)
@@ -216,10 +267,10 @@ def _is(row: Row, kind: int) -> bool:
     return row[1] == kind and body_if_whole(row) is not None
 
 
-def _opened(row: Row) -> Opened:
+def _opened(row: Row, upgrade: Upgrade | None) -> Opened:
     if not _is(row, OPENED):
         raise RowError("frame 0 is damaged")
-    frame = frame_of(OPENED, 0, row[4])
+    frame = frame_of(OPENED, 0, (row if upgrade is None else upgrade(row))[4])
     assert isinstance(frame, Opened)
     return frame
 

@@ -16,9 +16,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import BinaryIO, Final, Self
 
+from companion.recording.codec import COPY_OF_CLOSED
+from companion.recording.holes import next_data
 from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, PAGE_BYTES, Row, body_if_whole, seal
 
 TIME_CAP_S: Final = 120.0
+
+OPENING_WITHIN_BYTES: Final = 1 << 20
+"""Both copies of frame 0 are the first that is written. Where neither is found so far, the rest is of no use."""
+
+STRANGE_BYTES: Final = 8 << 20
+"""After so much in a row that holds none of our rows (and is not empty), nothing of ours is expected any more."""
+
+_SPARE_OVERFLOW_PAGES: Final = 1_000
+_PAGE_OF_COPIES: Final = 2  # counted from 0
 
 _WAL_HEADER_BYTES = 32
 _WAL_FRAME_HEADER_BYTES = 24
@@ -53,11 +64,19 @@ def salvage(path: Path, wal: Path | None) -> Salvaged:
     copies: dict[int, Row] = {}
     give_up_s = time.monotonic() + TIME_CAP_S
     with _Pages.opened(path, wal) as pages:
+        bytes_left, strange, looked_at = pages.bytes, 0, 0
         for page in pages.all():
+            strange += len(page)
             for row in _rows_in(page, pages):
                 table = copies if row[1] >= COPY else found.frames
+                bytes_left -= 0 if row[0] in table else len(row[4])
                 table.setdefault(row[0], row)
-            if time.monotonic() > give_up_s:
+                strange = 0
+            looked_at += len(page)
+            if looked_at > OPENING_WITHIN_BYTES and 0 not in found.frames and 0 not in copies:
+                break
+            # Several rows may share their overflow pages: ever more payloads out of a small file.
+            if time.monotonic() > give_up_s or min(bytes_left, pages.overflow_left, STRANGE_BYTES - strange) < 0:
                 found.capped = True
                 break
         found.share = pages.share
@@ -78,6 +97,9 @@ class _Pages:
         self.page_bytes = _page_bytes(header)
         self.share = _share(main, int.from_bytes(header[28:32]) * self.page_bytes)
         self._newer = {} if wal is None else self._index_of(wal)
+        self.bytes = main.seek(0, os.SEEK_END) + (0 if wal is None else wal.seek(0, os.SEEK_END))
+        self.overflow_left = 2 * self.bytes // self.page_bytes + _SPARE_OVERFLOW_PAGES
+        """How many overflow pages are still looked at: each belongs to one row."""
 
     @classmethod
     def opened(cls, path: Path, wal: Path | None) -> Self:
@@ -100,6 +122,9 @@ class _Pages:
 
     def numbered(self, number: int) -> bytes:
         """The newest state of page `number`, counted from 1; empty or short where the file does not have it."""
+        self.overflow_left -= 1
+        if self.overflow_left < 0:
+            return b""
         if self._wal is not None and number in self._newer:
             return _read_at(self._wal, self._newer[number], self.page_bytes)
         return _read_at(self._main, (number - 1) * self.page_bytes, self.page_bytes) if number > 0 else b""
@@ -134,15 +159,20 @@ def _read_at(file: BinaryIO, offset: int, length: int) -> bytes:
 
 
 def _pages_in(file: BinaryIO, begin: int, gap: int, page_bytes: int) -> Iterator[bytes]:
+    step = page_bytes + gap
     at = begin + gap
     while page := _read_at(file, at, page_bytes):
-        yield page
-        at += page_bytes + gap
+        if page.count(0) < len(page):
+            yield page
+            at += step
+            continue
+        data = next_data(file, at)
+        if data is None:
+            return
+        at += max(step, (data - at) // step * step)
 
 
 def _rows_in(page: bytes, pages: _Pages) -> Iterator[Row]:
-    if page.count(0) == len(page):
-        return
     for match in _RECORD.finditer(page):
         row = _row_at(page, match, pages)
         if row is not None and body_if_whole(row) is not None:
@@ -232,3 +262,13 @@ def _local_bytes(length: int, page_bytes: int) -> int:
     least = (page_bytes - 12) * 32 // 255 - 23
     wanted = least + (length - least) % (page_bytes - 4)
     return wanted if wanted <= most else least
+
+
+def has_end(path: Path) -> bool:
+    """Whether the copy of `Closed` stands where it usually does: True is the truth, False asks for a slower look.
+
+    Raises OSError.
+    """
+    with path.open("rb") as main:
+        copies = _read_at(main, _PAGE_OF_COPIES * PAGE_BYTES, PAGE_BYTES)
+        return any(row[1] == COPY_OF_CLOSED for row in _rows_in(copies, _Pages(main, None)))

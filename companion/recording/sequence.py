@@ -13,6 +13,7 @@ from zlib import crc32
 
 from companion.recording.codec import BYTES_KINDS, KINDS, RowError, frame_of
 from companion.recording.schema import MAX_TIME_NS, UNSIGNED, Row, body_if_whole, pack_head, source_number
+from companion.recording.versions import Upgrade
 from firmware_protocol.frames import Closed, Frame, Notification, Tick, notifications
 
 Damage: TypeAlias = tuple[float, float, str]
@@ -25,13 +26,18 @@ _COMMON: Final = frozenset({_NOTIFICATION, KINDS[Tick]})
 class Pass:
     """The state of one reading: which number is due, what the sources are called, the running hash, the damage."""
 
-    def __init__(self, t_opened_ns: int, damage: list[Damage]) -> None:
+    def __init__(self, t_opened_ns: int, damage: list[Damage], upgrade: Upgrade | None = None) -> None:
         self._t_opened_ns = t_opened_ns
         self._damage = damage
+        self._upgrade = upgrade  # for rows of an older version
         self._names: dict[int | str, str] = {}
         self._hash = hashlib.sha256()
         self._is_complete = True
         self._detail = ""  # why the latest unreadable row could not be read
+        self.closed: Closed | None = None
+        """The end of the session, once it was read."""
+        self.digest_before_closed = b""
+        """The running hash over all good rows before it."""
         self.next_number = 0
         """The number that is due."""
         self.t_ns = 0
@@ -62,7 +68,7 @@ class Pass:
 
     def _common(self, rows: Sequence[Row]) -> list[Frame]:
         """The frames of rows that all are ticks, or notifications of known sources; none at the first doubt."""
-        if not rows:
+        if not rows or self._upgrade is not None:
             return []
         numbers, kinds, times, sources, payloads, crcs = zip(*rows, strict=True)
         if numbers != tuple(range(self.next_number, self.next_number + len(rows))):
@@ -154,7 +160,7 @@ class Pass:
         return body
 
     def _frame(self, row: Row) -> Frame:
-        _, kind, t_ns, source, payload, _ = row
+        _, kind, t_ns, source, payload, _ = row if self._upgrade is None else self._upgrade(row)
         t_host_ns = t_ns + self._t_opened_ns
         if not -MAX_TIME_NS < t_host_ns < MAX_TIME_NS:
             raise RowError("its time is of no clock")
@@ -179,5 +185,6 @@ class Pass:
 
     def _compare(self, closed: Closed, t_ns: int) -> None:
         """The end of a session says what came before it."""
-        if self._is_complete and closed.hash != self._hash.digest():
+        self.closed, self.digest_before_closed = closed, self._hash.digest()
+        if self._is_complete and closed.hash != self.digest_before_closed:
             self._damage.append((0.0, t_ns / 1e9, "the frames do not add up to the checksum of the whole session"))

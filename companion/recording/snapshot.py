@@ -6,15 +6,26 @@ Knows: files, SQLite's `-wal`. Must never know: rows, frames. It writes nothing 
 import shutil
 import sqlite3
 import tempfile
+import time
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
+from companion import host
 from companion.recording.database import beside, is_open_in_this_process
+from companion.recording.holes import copy_file
+from companion.recording.identity import uses_wal
 from companion.recording.schema import PAGE_BYTES, WAL_SUFFIX
 
 COPY_ATTEMPTS: Final = 8
+JOIN_TIME_CAP_S: Final = 5.0
+USUAL_WAL_BYTES: Final = 64 << 20
+"""A `-wal` file is brought in at about 4 MB. Of a much larger one only the present generation is copied."""
+
 _WAL_HEADER_BYTES: Final = 32
+_FRAME_HEADER_BYTES: Final = 24
+_FRAME_BYTES: Final = _FRAME_HEADER_BYTES + PAGE_BYTES
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,8 +38,11 @@ class Snapshot:
 
 
 def take_snapshot(path: Path) -> Snapshot:
-    """A state of the session in which all its commits up to now are. Raises OSError, sqlite3.Error."""
-    if not beside(path, WAL_SUFFIX).exists():
+    """A state of the session in which all its commits up to now are. Raises OSError, sqlite3.Error.
+
+    A `-wal` that lies beside a file which is in no need of one is of something else, and stays out.
+    """
+    if not is_open_in_this_process(path) and not (host.is_regular_file(beside(path, WAL_SUFFIX)) and uses_wal(path)):
         return Snapshot(path)
     directory = Path(tempfile.mkdtemp(prefix="posture-"))
     try:
@@ -60,12 +74,12 @@ def _copy_both(path: Path, copy: Path) -> None:
     wal, wal_copy = beside(path, WAL_SUFFIX), beside(copy, WAL_SUFFIX)
     for _ in range(COPY_ATTEMPTS):
         before = _beginning(wal)
-        shutil.copyfile(path, copy)
+        copy_file(path, copy)
         wal_copy.unlink(missing_ok=True)
         if before is None and _beginning(wal) is None:
             return
         try:
-            shutil.copyfile(wal, wal_copy)
+            copy_file(wal, wal_copy, _bytes_to_copy(wal))
         except FileNotFoundError:
             continue
         if before == _beginning(wal) == _beginning(wal_copy):
@@ -80,11 +94,23 @@ def _beginning(wal: Path) -> bytes | None:
         return None
 
 
+def _bytes_to_copy(wal: Path) -> int | None:
+    """None: all of it."""
+    if wal.stat().st_size <= USUAL_WAL_BYTES:
+        return None
+    return _WAL_HEADER_BYTES + _FRAME_BYTES * sum(1 for _ in _frames_in(wal))
+
+
 def _joined(copy: Path) -> bool:
     """Let SQLite bring the `-wal` into the private copy; False where it did not take all of it."""
-    in_wal = _frames_in(beside(copy, WAL_SUFFIX))
+    frames = list(_frames_in(beside(copy, WAL_SUFFIX)))
+    most_pages = copy.stat().st_size // PAGE_BYTES + len(frames) + 1
+    if any(page > most_pages or pages > most_pages for page, pages in frames):
+        return False  # a page far behind the end would make the copy as large as that
     connection = sqlite3.connect(copy, isolation_level=None)
     try:
+        give_up_s = time.monotonic() + JOIN_TIME_CAP_S
+        connection.set_progress_handler(lambda: time.monotonic() > give_up_s, 100_000)
         connection.execute("PRAGMA trusted_schema=OFF")
         _, taken, _ = connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchone()
         connection.execute("PRAGMA journal_mode=DELETE").fetchone()
@@ -92,21 +118,20 @@ def _joined(copy: Path) -> bool:
         return False
     finally:
         connection.close()
-    return bool(taken >= in_wal)
+    return bool(taken >= len(frames))
 
 
-def _frames_in(wal: Path) -> int:
-    """How many pages the present generation of a `-wal` file holds, committed or not, damaged or not."""
+def _frames_in(wal: Path) -> Iterator[tuple[int, int]]:
+    """Number of the page and pages of the file after it, for what the present generation of a `-wal` file holds,
+    committed or not, damaged or not.
+    """
     with wal.open("rb") as file:
         header = file.read(_WAL_HEADER_BYTES)
-        if len(header) < _WAL_HEADER_BYTES:
-            return 0
-        step = 24 + PAGE_BYTES
-        count = 0
-        while len(head := file.read(24)) == 24 and head[8:16] == header[16:24]:
-            count += 1
-            file.seek(_WAL_HEADER_BYTES + count * step)
-    return count
+        at = _WAL_HEADER_BYTES
+        while len(head := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES and head[8:16] == header[16:24]:
+            yield int.from_bytes(head[:4]), int.from_bytes(head[4:8])
+            at += _FRAME_BYTES
+            file.seek(at)
 
 
 def _backup(path: Path, copy: Path) -> None:

@@ -14,14 +14,15 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final, Self
 
-from companion.errors import RecordingError
+from companion.errors import UsageError
 from companion.recording.database import Database
 from companion.recording.schema import Row
 from companion.recording.scribe import FrameError, Scribe
 from firmware_protocol.frames import Closed, Frame
 
-COMMIT_AFTER_S: Final = 0.9
-"""The oldest row waits no longer than this, so that with the commit itself a kill takes less than a second."""
+COMMIT_AFTER_S: Final = 0.5
+"""The oldest row waits no longer than this, so that a kill takes less than a second, counted back to the latest packet
+that could be kept: the commit itself and the quarter of a second between two packets come on top."""
 
 RETRY_AFTER_S: Final = 1.0
 RECONNECT_AFTER_FAILURES: Final = 3
@@ -66,7 +67,8 @@ class RecordingWriter:
 
         `on_trouble(reason)` is called once when rows cannot be written, and again only after they could be: from the
         recorder's thread, or for frame 0 from the caller's. With `threaded=False` there is no thread: `put` writes
-        large transactions itself, for sessions that are not live. Raises UsageError, and then leaves nothing behind.
+        large transactions itself, for sessions that are not live. Raises NameTaken or another UsageError, and then
+        leaves nothing behind.
         """
         return cls(Database.create(path), on_trouble, threaded)
 
@@ -95,8 +97,8 @@ class RecordingWriter:
     def close(self, closed: Closed) -> None:
         """Write what waits and `closed` with number and running hash, and make the session one file.
 
-        A session without any frame is removed. Later calls do nothing. Raises RecordingError where the disk takes
-        nothing for 5 s: what was durable stays, and the next start closes the session.
+        A session without any frame is removed. Later calls do nothing. Raises UsageError where the disk takes nothing
+        for 5 s: what was durable stays, and the next start closes the session.
         """
         with self._wake:
             if self._closed:
@@ -208,8 +210,8 @@ class RecordingWriter:
         while not self._commit():
             if time.monotonic() > give_up_s:
                 self._database.close()
-                raise RecordingError(
+                raise UsageError(
                     f"the last {len(self._waiting)} frames could not be written to {self.path}: {self.trouble}.",
-                    "What came before is safe; the next start closes the recording.",
+                    "What came before is safe: make room, and the next start closes the recording.",
                 )
             time.sleep(0.2)

@@ -25,6 +25,11 @@ def zone_of(name: str) -> tzinfo:
         return UTC
 
 
+def is_known_zone(name: str) -> bool:
+    """Whether this system knows the zone, so that local times are not in UTC instead."""
+    return zone_of(name) is not UTC
+
+
 def local(utc_ns: int, zone: str) -> datetime | None:
     """What a clock in `zone` shows, with its offset, to the microsecond; None outside the years 1 to 9999."""
     try:
@@ -34,20 +39,46 @@ def local(utc_ns: int, zone: str) -> datetime | None:
 
 
 def day_of(utc_ns: int, zone: str) -> date:
-    """The local date of an instant; the first or last there is, for an instant beyond the years 1 to 9999."""
+    """The local day that an instant lies in; the first or last there is, for an instant beyond the years 1 to 9999.
+
+    It is the date that a clock shows there, but where clocks went back over midnight: the next day has begun by then.
+    """
     moment = local(utc_ns, zone)
     if moment is None:
         return date.min if utc_ns < 0 else date.max
-    return moment.date()
+    day = moment.date()
+    return day + timedelta(days=1) if utc_ns >= end_ns(day, zone) and day < date.max else day
 
 
+@lru_cache(maxsize=4096)
 def begin_ns(day: date, zone: str) -> int:
     """The instant at which a local day begins, in nanoseconds of UTC since 1970.
 
-    Where clocks go forward at midnight that is the first instant after the gap; where they go back over midnight, the
-    first of the two.
+    Where clocks go forward over midnight that is the first instant after the gap; where they go back over midnight, the
+    first of the two. A day that a zone left out begins where the next one does.
     """
-    return (datetime.combine(day, time(), zone_of(zone)).astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
+    try:
+        midnight = datetime.combine(day, time(), zone_of(zone))
+        begin, earliest = _ns(midnight), _ns(midnight.replace(fold=1))
+    except OverflowError:  # at the calendar's ends, where a zone's midnight may lie beyond
+        return (day - _EPOCH.date()).days * 86_400 * NS_PER_S
+    return begin if earliest >= begin else _first_shown(day, zone, earliest, begin)
+
+
+def _first_shown(day: date, zone: str, before_ns: int, shown_ns: int) -> int:
+    """The first instant of a day whose midnight lies in a gap of its zone: clocks change on whole seconds."""
+    while shown_ns - before_ns > NS_PER_S:
+        middle_ns = (before_ns + shown_ns) // (2 * NS_PER_S) * NS_PER_S
+        moment = local(middle_ns, zone)
+        if moment is not None and moment.date() >= day:
+            shown_ns = middle_ns
+        else:
+            before_ns = middle_ns
+    return shown_ns
+
+
+def _ns(moment: datetime) -> int:
+    return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
 
 
 def end_ns(day: date, zone: str) -> int:

@@ -4,9 +4,6 @@ The one place where columns are listed: the tables are written from it, `export 
 test compares the two. Pure. Must never know: values.
 """
 
-import csv
-import io
-from collections.abc import Iterator
 from dataclasses import dataclass
 
 
@@ -215,20 +212,3 @@ DEFAULT_TABLES = ("sessions", "days", "minutes", "episodes", "exposure")
 def names(table: str) -> tuple[str, ...]:
     """The columns of a table, in order. Raises KeyError for a table that does not exist."""
     return tuple(column.name for column in TABLES[table])
-
-
-def describe() -> list[str]:
-    """The data dictionary as CSV lines (without their newlines): table, column, unit, meaning."""
-    return ["table,column,unit,meaning", *(_csv_line(row) for row in _rows())]
-
-
-def _rows() -> Iterator[tuple[str, ...]]:
-    for table, columns in TABLES.items():
-        for column in columns:
-            yield table, column.name, column.unit, column.meaning
-
-
-def _csv_line(cells: tuple[str, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text, lineterminator="").writerow(cells)
-    return text.getvalue()

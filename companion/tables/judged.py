@@ -45,8 +45,14 @@ class Judged:
         for day, _, until_ns in days_between(begun_ns, begun_ns + self.duration_ns, self.header.zone):
             # A row stands for the 0.2 s up to its time; one that midnight falls into belongs to the earlier day.
             end = min(-(-(until_ns - begun_ns) // ROW_NS), len(self.posture))
-            yield Part(self, day, first, end)
+            if end > first or not len(self.posture):
+                yield Part(self, day, first, end)
             first = end
+
+    def row_of(self, event: Event) -> int:
+        """The number of the row that an event came with, from 0; before the first and behind the last: that one."""
+        last = max(len(self.posture) - 1, 0)
+        return min(max(-(-event.t_session_ns // ROW_NS) - 1, 0), last)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +92,8 @@ class Part:
     @property
     def events(self) -> tuple[Event, ...]:
         """Events at the time of its rows. What happened before the first row belongs to the first part, and what
-        closes a session to its last.
+        closes a session to its last; all to the one part of a session without rows.
         """
-        return tuple(event for event in self.session.events if self.first <= self._row_of(event) < self.end)
-
-    def _row_of(self, event: Event) -> int:
-        last = max(len(self.session.posture) - 1, 0)
-        return min(max(-(-event.t_session_ns // ROW_NS) - 1, 0), last)
+        row_of = self.session.row_of
+        end = max(self.end, 1) if not len(self.session.posture) else self.end
+        return tuple(event for event in self.session.events if self.first <= row_of(event) < end)

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from companion.posture import exposure
-from companion.posture.events import AlertCleared, AlertRaised, Event, SlouchEnded, SlouchStarted
+from companion.posture.events import AlertCleared, AlertRaised, SlouchEnded, SlouchStarted
 from companion.posture.exposure import PERCENTILES
 from companion.posture.rows import CONTEXTS, ROW_NS, ROWS_PER_S, STATES, Context, RowFlag
 from companion.tables.calendar import NS_PER_S, length_h
@@ -138,9 +138,13 @@ def started(header: Opened, t_session_ns: int) -> Values:
 
 
 def _worn(rows: npt.NDArray[Any]) -> Values:
-    absent = int(np.count_nonzero((rows["context"] == Context.NO_DATA) | (rows["context"] == Context.NOT_WORN)))
-    here = len(rows) - absent
-    return {"worn_s": here / ROWS_PER_S, "coverage_pct": 100 * here / len(rows) if len(rows) else None}
+    no_data, not_worn = (int(np.count_nonzero(rows["context"] == each)) for each in (Context.NO_DATA, Context.NOT_WORN))
+    worn_s = (len(rows) - no_data - not_worn) / ROWS_PER_S
+    if not len(rows):
+        return {"worn_s": worn_s, "coverage_pct": None}
+    # As the session's summary has it, to the last bit: the day of a session within one day says the same.
+    absent_s = no_data / ROWS_PER_S + not_worn / ROWS_PER_S
+    return {"worn_s": worn_s, "coverage_pct": 100 * (1 - absent_s / (len(rows) / ROWS_PER_S))}
 
 
 def _counted(parts: Sequence[Part]) -> Values:
@@ -176,15 +180,12 @@ def _percentiles(rows: npt.NDArray[Any]) -> Values:
     return {f"rel_p{p}_deg": exposure.percentile(counts, p) for p in PERCENTILES}
 
 
-def _alerts_a_minute(session: Judged) -> npt.NDArray[np.int64]:
-    count = max(-(-len(session.posture) // _MINUTE_ROWS), 1)
-    times = [_place_ns(event) for event in session.events if isinstance(event, AlertRaised)]
-    return np.bincount(np.minimum(np.array(times, dtype=np.int64) // _MINUTE_NS, count - 1), minlength=count)
-
-
-def _place_ns(event: Event) -> int:
-    """A row stands for the 0.2 s up to its time, and an event comes with its row."""
-    return max(event.t_session_ns - ROW_NS, 0)
+def _alerts_a_minute(session: Judged) -> list[int]:
+    alerts = [0] * max(-(-len(session.posture) // _MINUTE_ROWS), 1)
+    for event in session.events:
+        if isinstance(event, AlertRaised):
+            alerts[session.row_of(event) // _MINUTE_ROWS] += 1
+    return alerts
 
 
 def _ended(event: SlouchEnded | None) -> Values:

@@ -69,7 +69,7 @@ def test_size_of_a_sample(texts: dict[str, str]) -> None:
 def test_dependencies(texts: dict[str, str]) -> None:
     project = tomllib.loads(texts["pyproject.toml"])["project"]
     extras = project["optional-dependencies"]
-    used = ("simulator", "bthome", "benchmarks")
+    used = ("simulator", "bthome", "report", "benchmarks")
     wanted = [*project["dependencies"], *(each for name in used for each in extras[name])]
     names = {requirement.split(">")[0].split("=")[0].strip() for requirement in wanted}
     documented = table(texts["docs/architecture.md"], "package")

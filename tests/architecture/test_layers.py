@@ -89,7 +89,11 @@ ROOMS = (
     Room("companion/settings.py", ("pydantic", "companion.errors"), pure=True),
     Room("companion/arrivals.py", PIPELINE, pure=True),
     Room("companion/stream.py", PIPELINE, pure=True),
-    Room("companion/session.py", (*PIPELINE, "companion.arrivals", "companion.stream"), pure=True),
+    Room(
+        "companion/session.py",
+        (*PIPELINE, "companion.arrivals", "companion.stream", "companion.tables.instants"),
+        pure=True,
+    ),
     Room("companion/clock.py", (*PIPELINE, "companion.arrivals"), pure=True),
     Room("companion/analysis.py", (*PIPELINE, "companion.arrivals", "companion.clock", "companion.stream"), pure=True),
     Room(
@@ -103,11 +107,13 @@ ROOMS = (
         pure=True,
     ),
     Room(
-        "companion/overview.py",
+        "companion/overview/",
         (
             "numpy",
             "firmware_protocol",
+            "companion.overview",
             "companion.tables",
+            "companion.text",
             *(f"companion.posture.{name}" for name in ("calibration", "events", "exposure", "rows")),
         ),
         pure=True,
@@ -116,6 +122,7 @@ ROOMS = (
     Room("companion/link/", (*VALUES, "companion.host", "companion.link", "bleak")),
     Room("companion/recording/", (*VALUES, "companion.host", "companion.recording", "sqlite3")),
     Room("companion/history/", (*VALUES, "companion.host", "companion.history", "sqlite3")),
+    Room("companion/importing/", (*VALUES, "companion.host", "companion.importing")),
     Room("companion/output/", (*VALUES, "companion.host", "companion.output", "rich", "textual")),
     Room("companion/output/report/", (*VALUES, "companion.output", "bokeh", "jinja2", "markupsafe")),
     Room(
@@ -132,6 +139,7 @@ ROOMS = (
             *VALUES,
             *(f"companion.{name}" for name in ("__version__", "host", "session", "analysis", "posture")),
             *(f"companion.{name}" for name in ("link", "recording", "history", "output", "simulator", "commands")),
+            "companion.importing",
         ),
     ),
     Room(

@@ -53,8 +53,10 @@ def test_the_demo_sets_up_once_and_leaves_a_recording_and_its_tables(make: Make)
     assert "Setting up" in first.stderr
     recording, tables = promised(first.stdout)
     assert stat.S_IMODE(recording.stat().st_mode) == 0o600
+    page = first.stdout.splitlines()[-3].removeprefix("report: ")
+    assert "not a medical device" in Path(page).read_text(encoding="utf-8")
     names = sorted(path.stem.rsplit("_", 1)[-1] for path in tables.iterdir())
-    assert names == ["episodes", "exposure", "minutes", "sessions"]
+    assert names == ["days", "episodes", "exposure", "minutes", "sessions"]
 
     again = make("demo", "ARGS=--duration 1")
     assert again.returncode == 0, again.stderr

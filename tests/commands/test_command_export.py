@@ -2,14 +2,20 @@
 
 import csv
 import json
+import re
 import shutil
+from dataclasses import replace
+from datetime import datetime
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from companion.cli import main
+from companion.commands.new_recording import record
 from companion.recording import open_recording
-from companion.tables.dictionary import DURATIONS, names
+from companion.tables.dictionary import DEFAULT_TABLES, DURATIONS, TABLES, names
+from firmware_protocol.frames import CalibrationSet, ClockPair
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +35,15 @@ def test_the_usual_tables(posture, demo: Path, tmp_path: Path) -> None:
     out = tmp_path / "made" / "here"
     ran = posture("export", demo, "--out", out)
     session_id = open_recording(demo).header.session_id
-    files = [f"{out}/{session_id}_{name}.csv" for name in ("sessions", "minutes", "episodes", "exposure")]
+    files = [f"{out}/{session_id}_{name}.csv" for name in DEFAULT_TABLES]
     assert (ran.code, ran.lines, ran.err) == (0, files, "")
     assert sorted(str(path) for path in out.iterdir()) == sorted(files)
     (session,) = table(out, "sessions")
     assert session["view"] == "settled"
-    minutes = table(out, "minutes")
-    for column in ("duration_s", *(column.name for column in DURATIONS)):
-        assert sum(float(row[column]) for row in minutes) == pytest.approx(float(session[column]), abs=0.1), column
+    for part in ("minutes", "days"):
+        for column in ("duration_s", *(column.name for column in DURATIONS)):
+            whole = sum(float(row[column]) for row in table(out, part))
+            assert whole == pytest.approx(float(session[column]), abs=0.1), column
     (episode,) = table(out, "episodes")
     assert (episode["alerts"], episode["ended_by"]) == ("1", "recovered") == (session["alerts"], "recovered")
 
@@ -80,10 +87,151 @@ def test_settings_of_this_run_count(posture, demo: Path, tmp_path: Path) -> None
     assert table(tmp_path, "sessions")[0]["alerts"] == "0"
 
 
+def test_the_samples_are_the_recording_exactly(posture, demo: Path, tmp_path: Path) -> None:
+    posture("export", demo, "--out", tmp_path, "--tables", "samples")
+    rows, held = table(tmp_path, "samples"), open_recording(demo).samples()
+    for name, unit in (("acc", "mps2"), ("gyr", "radps")):
+        read = np.array([[float(row[f"{name}_{axis}_{unit}"]) for axis in "xyz"] for row in rows])
+        assert np.array_equal(read, held[f"{name}_{unit}"])
+    times_ns = np.array([int(row["t_s"].replace(".", "")) for row in rows])
+    assert set(np.diff(times_ns).tolist()) == {20_000_000}
+
+
+def test_a_gap_shows_in_the_times_of_the_samples(posture, tmp_path: Path) -> None:
+    file = tmp_path / "gap.posture"
+    posture("simulate", "upright", "--to", file, "--duration", "40", "--fault", "no-buffer", "--fault", "link@20+8")
+    posture("export", file, "--out", tmp_path / "out", "--tables", "samples,sessions")
+    times_ns = np.array([int(row["t_s"].replace(".", "")) for row in table(tmp_path / "out", "samples")])
+    steps, counts = np.unique(np.diff(times_ns), return_counts=True)
+    assert (steps[0], counts[0]) == (20_000_000, len(times_ns) - 2)
+    assert steps[1] % 20_000_000 == 0
+    assert steps[1] // 20_000_000 - 1 == int(table(tmp_path / "out", "sessions")[0]["lost_samples"]) > 350
+
+
+NUMBER = re.compile(r"-?\d+(\.\d+)?", re.ASCII)
+TEXTS = {
+    "session_id", "view", "started_utc", "started_local", "tz", "device", "profile", "mode", "calibration_id",
+    "software_version", "date", "ended_by", "quantity", "measure",
+}  # fmt: skip
+
+
+def test_a_spreadsheet_sees_numbers_as_numbers_and_no_formula(posture, demo: Path, tmp_path: Path) -> None:
+    hostile = tmp_path / "hostile.posture"
+    frames = list(open_recording(demo).frames())
+    header = replace(frames[0], device="=cmd|' /C calc'!A0", zone='\t"=HYPERLINK("x")', software_version="＝1+1")
+    record(hostile, [header, *frames[1:]])
+    posture("export", hostile, "--out", tmp_path / "out", "--tables", ",".join(TABLES), "--set", "profile=-1")
+    for name in TABLES:
+        rows = table(tmp_path / "out", name)
+        assert rows
+        for row in rows:
+            for column, cell in row.items():
+                if column in TEXTS:
+                    assert not cell.lstrip(' "`').startswith(tuple("=+-@\t\r\n＝＋－＠")), (name, column, cell)
+                else:
+                    assert cell == "" or NUMBER.fullmatch(cell), (name, column, cell)
+    assert table(tmp_path / "out", "sessions")[0]["device"] == "'=cmd|' /C calc'!A0"
+
+
+def common_columns(directory: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """What a session of one day and its day say in the columns that both tables have."""
+    (session,), (day,) = table(directory, "sessions"), table(directory, "days")
+    shared = [name for name in session if name in day]
+    assert len(shared) >= 27
+    return {name: session[name] for name in shared}, {name: day[name] for name in shared}
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["walk-and-sit"],
+        ["walk-and-sit:slip_deg=15,slip_s=600", "--duration", "1000"],
+        ["demo", "--fault", "link@44+12", "--fault", "lose@80+0.4"],
+        ["slouch", "--duration", "90", "--device", "polar"],
+        ["upright", "--duration", "60", "--device", "ruuvi"],
+    ],
+)
+def test_the_day_of_a_session_within_one_day_says_what_the_session_says(
+    posture, tmp_path: Path, words: list[str]
+) -> None:
+    file = tmp_path / "a.posture"
+    started = ("--started", "2026-10-25T01:30", "--zone", "Europe/Paris")
+    assert posture("simulate", *words, "--to", file, *started).code == 0
+    assert posture("export", file, "--out", tmp_path / "out").code == 0
+    session, day = common_columns(tmp_path / "out")
+    assert session == day
+    assert "slip" not in words[0] or float(day["suspect_s"]) > 100
+
+
+def test_the_day_of_real_motion_says_what_the_session_says(posture, shared_data: Path, tmp_path: Path) -> None:
+    motion = min(shared_data.glob("lowerback_mobilised/*.npz"), key=lambda path: (path.stat().st_size, path))
+    file = tmp_path / "real.posture"
+    assert posture("import", motion, "--out", file).code == 0
+    assert posture("export", file, "--out", tmp_path / "out").code == 0
+    session, day = common_columns(tmp_path / "out")
+    assert session == day
+
+
+def test_every_sample_of_real_motion_is_exported(posture, shared_data: Path, tmp_path: Path) -> None:
+    motion = min(shared_data.glob("lowerback_mobilised/*.npz"), key=lambda path: (path.stat().st_size, path))
+    file = tmp_path / "real.posture"
+    posture("import", motion, "--out", file)
+    posture("export", file, "--out", tmp_path / "out", "--tables", "samples")
+    rows, held = table(tmp_path / "out", "samples"), open_recording(file).samples()
+    read = [[float(row[f"acc_{axis}_mps2"] or "nan") for axis in "xyz"] for row in rows]
+    assert np.array_equal(np.array(read), held["acc_mps2"], equal_nan=True)
+    times_ns = np.array([int(row["t_s"].replace(".", "")) for row in rows])
+    assert np.array_equal(times_ns - times_ns[0], held["t_device_ns"] - held["t_device_ns"][0])
+
+
+def test_samples_that_no_trunk_makes_are_exported_in_their_place_without_angles(posture, tmp_path: Path) -> None:
+    count = 2000
+    chance = np.random.default_rng(1)
+    acc, gyr = chance.normal((0, 0, 9.8), 0.02, (count, 3)), chance.normal(0, 0.01, (count, 3))
+    strange = [0, 500, *range(700, 710), count - 1]
+    acc[strange], gyr[1200] = 300.0, 90.0
+    np.savez(tmp_path / "odd.npz", acc=acc, gyr=gyr, sampling_rate=50.0, up=[0, 0, 1], forward=[1, 0, 0])
+    file = tmp_path / "odd.posture"
+    posture("import", tmp_path / "odd.npz", "--out", file)
+    posture("export", file, "--out", tmp_path / "out", "--tables", "samples")
+    rows = table(tmp_path / "out", "samples")
+    assert [row["t_s"] for row in rows] == [f"{number / 50:.9f}" for number in range(count)]
+    read = np.array([[float(row[f"acc_{axis}_mps2"]) for axis in "xyz"] for row in rows])
+    assert np.array_equal(read, open_recording(file).samples()["acc_mps2"])
+    without = [number for number, row in enumerate(rows) if not row["sagittal_deg"]]
+    assert without == sorted([*strange, 1200])
+
+
 def test_anonymous_leaves_out_times_and_names(posture, demo: Path, tmp_path: Path) -> None:
     posture("export", demo, "--out", tmp_path, "--tables", "sessions", "--anonymous")
     (session,) = table(tmp_path, "sessions")
     assert [session[name] for name in ("device", "started_utc", "started_local", "tz")] == [""] * 4
+
+
+def test_no_word_and_no_time_of_a_recording_is_in_its_anonymous_tables(posture, demo: Path, tmp_path: Path) -> None:
+    frames = list(open_recording(demo).frames())
+    words = {name: f"canary-{name}" for name in ("session_id", "device", "zone", "software_version", "origin")}
+    settings = {**json.loads(frames[0].settings_json), "profile": "canary-profile"}
+    calibrations = [
+        replace(frame, calibration_json=json.dumps({**json.loads(frame.calibration_json), "profile": "canary-cal"}))
+        if isinstance(frame, CalibrationSet)
+        else frame
+        for frame in frames[1:]
+    ]
+    header = replace(frames[0], **words, settings_json=json.dumps(settings), utc_ns=1_792_888_200_000_000_000)
+    file = tmp_path / "canary-file.posture"
+    record(file, [header, *calibrations])
+    out = tmp_path / "out"
+    ran = posture("export", file, "--out", out, "--tables", ",".join(TABLES), "--anonymous")
+    assert (ran.code, ran.err) == (0, "")
+    assert "canary" not in ran.out.replace(str(tmp_path), "")
+    for path in out.iterdir():
+        text = path.read_text(encoding="utf-8")
+        assert "canary" not in path.name + text
+        assert not re.search(r"20\d\d-\d\d|T\d\d:\d\d|\d:\d\d|1970-", text), path.name
+    (session,) = table(out, "sessions")
+    assert (session["profile"], session["mode"], session["alerts"]) == ("", "coach", "1")
+    assert session["session_id"] == next(out.glob("*_days.csv")).name.removesuffix("_days.csv")
 
 
 def test_nothing_is_overwritten_and_nothing_written_where_one_file_is_in_the_way(
@@ -104,9 +252,84 @@ def test_one_file_that_is_no_recording_stops_all_before_anything_is_written(
 ) -> None:
     (tmp_path / "x.posture").write_text("no recording")
     assert posture("export", demo, tmp_path / "x.posture", "--out", tmp_path / "out").code == 5
-    assert posture("export", demo, demo, "--out", tmp_path / "out").code == 1
     assert posture("export", demo, tmp_path / "none.posture", "--out", tmp_path / "out").code == 1
     assert not (tmp_path / "out").exists()
+
+
+def test_a_session_that_is_named_twice_is_told_by_its_files(posture, demo: Path, tmp_path: Path) -> None:
+    ran = posture("export", demo, demo, "--out", tmp_path / "out")
+    assert (ran.code, ran.out, ran.err) == (1, "", f"error: {demo} was named twice.\nName it once.\n")
+    shutil.copy(demo, tmp_path / "copy.posture")
+    ran = posture("export", demo, tmp_path / "copy.posture", "--out", tmp_path / "out")
+    same = f"error: {tmp_path}/copy.posture and {demo} are the same session.\nName one of them.\n"
+    assert (ran.code, ran.out, ran.err) == (1, "", same)
+    assert not (tmp_path / "out").exists()
+
+
+def test_several_recordings_are_exported_together(posture, demo: Path, tmp_path: Path) -> None:
+    other = tmp_path / "other.posture"
+    posture("simulate", "upright", "--to", other, "--duration", "5")
+    ran = posture("export", demo, other, "--out", tmp_path / "out")
+    ids = [open_recording(file).header.session_id for file in (demo, other)]
+    assert ran.lines == [f"{tmp_path}/out/{one}_{name}.csv" for one in ids for name in DEFAULT_TABLES]
+    assert len(list((tmp_path / "out").iterdir())) == 10
+
+
+def test_a_second_recording_that_cannot_be_computed_leaves_nothing_of_the_first(
+    posture, demo: Path, tmp_path: Path
+) -> None:
+    frames = list(open_recording(demo).frames())
+    foreign = tmp_path / "foreign.posture"
+    record(foreign, [replace(frames[0], session_id="other", driver="nosuch"), *frames[1:]])
+    ran = posture("export", demo, foreign, "--out", tmp_path / "out")
+    assert (ran.code, ran.out) == (5, "")
+    assert "nosuch" in ran.err
+    assert not (tmp_path / "out").exists()
+
+
+def test_an_end_that_is_missing_and_damage_are_warned_of(posture, demo: Path, tmp_path: Path) -> None:
+    frames = list(open_recording(demo).frames())
+    file = tmp_path / "a.posture"
+    record(file, frames)
+    data = bytearray(file.read_bytes())
+    data[len(data) // 2] ^= 0x40
+    file.write_bytes(data)
+    ran = posture("export", file, "--out", tmp_path / "out")
+    assert ran.code == 0
+    assert re.fullmatch(
+        rf"warning: {re.escape(str(file))} is damaged: \d+\.\d s between \d+\.\d s and \d+\.\d s are missing.*\.\n",
+        ran.err,
+    )
+    assert len(ran.lines) == 5
+
+
+def test_a_clock_that_was_set_in_mid_session_is_warned_of(posture, demo: Path, tmp_path: Path) -> None:
+    frames = [
+        replace(frame, utc_ns=frame.utc_ns + 3600 * 10**9)
+        if isinstance(frame, ClockPair) and frame.t_host_ns
+        else frame
+        for frame in open_recording(demo).frames()
+    ]
+    file = tmp_path / "a.posture"
+    record(file, frames)
+    ran = posture("export", file, "--out", tmp_path / "out")
+    told = "the computer's clock was set by +3600.0 s, seen at 60.0 s; times of day go on from the session's start."
+    assert (ran.code, ran.err) == (0, f"warning: {file}: {told}\n")
+    utc = [row["started_utc"] for row in table(tmp_path / "out", "minutes")]
+    first, second = (datetime.fromisoformat(text) for text in utc)
+    assert (second - first).total_seconds() == 60
+    assert posture("export", file, "--out", tmp_path / "none", "--anonymous").err == ""
+
+
+def test_a_zone_that_is_not_known_here_is_warned_of(posture, demo: Path, tmp_path: Path) -> None:
+    frames = list(open_recording(demo).frames())
+    file = tmp_path / "a.posture"
+    record(file, [replace(frames[0], zone="Mars/Olympus"), *frames[1:]])
+    ran = posture("export", file, "--out", tmp_path / "out")
+    told = f"warning: {file} names the time zone 'Mars/Olympus', unknown here: local times are in UTC.\n"
+    assert (ran.code, ran.err) == (0, told)
+    (session,) = table(tmp_path / "out", "sessions")
+    assert session["started_local"] == session["started_utc"].replace("Z", "+00:00")
 
 
 @pytest.mark.parametrize("words", ["", "{} --tables nosuch", "{} --tables ,", "{} --out {}/x"])
@@ -121,8 +344,9 @@ def test_describe_needs_no_recording(posture) -> None:
     assert ran.code == 0
     rows = list(csv.DictReader(ran.lines))
     assert [(row["table"], row["column"]) for row in rows] == [
-        (name, column) for name in ("sessions", "minutes", "episodes", "exposure", "samples") for column in names(name)
+        (name, column) for name in TABLES for column in names(name)
     ]
+    assert all(row["meaning"] for row in rows)
 
 
 # ---- sessions

@@ -112,8 +112,38 @@ def test_our_own_samples_come_back(posture, tmp_path: Path, motion) -> None:
     (table,) = (tmp_path / "out").iterdir()
     assert posture("import", table, "--out", tmp_path / "again.posture").code == 0
     again = open_recording(tmp_path / "again.posture").samples()
-    np.testing.assert_allclose(again["acc_mps2"], motion["acc"], atol=6e-6)
-    np.testing.assert_allclose(again["gyr_radps"], motion["gyr"], atol=6e-7)
+    np.testing.assert_array_equal(again["acc_mps2"], motion["acc"])
+    np.testing.assert_array_equal(again["gyr_radps"], motion["gyr"])
+    first = open_recording(tmp_path / "m.posture").samples()
+    np.testing.assert_array_equal(again["index"], first["index"])
+    # A session counts in periods of whole nanoseconds, which are a third of one off here.
+    np.testing.assert_allclose(again["t_device_ns"], first["t_device_ns"], atol=1000)
+
+
+DRIVERS = ["posture_v1", "movesense", "polar", "witmotion", "xsens_dot", "sensortag", "ruuvi", "microbit"]
+
+
+@pytest.mark.parametrize("driver", DRIVERS)
+def test_the_samples_of_a_session_come_back_equal(posture, tmp_path: Path, driver: str) -> None:
+    faults = ("--fault", "lose@20+0.4", "--fault", "reboot@35", "--fault", "link@50+5")
+    recorded = tmp_path / "s.posture"
+    told = posture("simulate", "demo", "--duration", "70", "--device", driver, "--to", recorded, *faults)
+    assert told.code == 0, told.err
+    assert posture("export", recorded, "--tables", "samples", "--out", tmp_path / "out").code == 0
+    (table,) = (tmp_path / "out").iterdir()
+    ran = posture("import", table, "--out", tmp_path / "again.posture")
+    assert ran.code == 0, ran.err
+    before, after = (open_recording(tmp_path / name).samples() for name in ("s.posture", "again.posture"))
+    np.testing.assert_array_equal(after["acc_mps2"], before["acc_mps2"])
+    np.testing.assert_array_equal(after["gyr_radps"], before["gyr_radps"])
+    cells = [line.split(",")[0] for line in table.read_text().splitlines()[1:]]
+    t_ns = np.array([round(float(cell) * 1e9) for cell in cells])
+    np.testing.assert_allclose(after["t_device_ns"], t_ns - t_ns[0], atol=1)
+    assert (np.diff(after["index"]) >= 1).all() or (after["index"] == -1).all()
+    step_ns = np.diff(t_ns)
+    gaps = step_ns > 2.5 * np.median(step_ns)
+    if (after["index"] >= 0).all():  # what was lost is numbered over
+        assert (np.diff(after["index"])[gaps] > 1).all()
 
 
 def test_declared_directions_replace_those_of_the_file(posture, tmp_path: Path, motion) -> None:
@@ -144,6 +174,10 @@ WRONG = [
     ("m.npz", "--up 1,0", "not a direction"),
     ("m.npz", "--up 0,0,0", "no direction"),
     ("m.npz", "--up 0,0,1 --forward 0,0,2", "cannot be a baseline"),
+    ("m.csv", "--units t=ms,acc=-dps", "--units does not know acc='-dps'"),
+    ("m.csv", "--columns t=none,ax=X,ay=Y,az=Z", "no column 'none'"),
+    (".", "", "do not explain themselves"),
+    ("none.csv", "", "there is no file"),
     ("none.npz", "", "there is no file"),
     ("bad.npz", "", "no motion file"),
     ("empty.npz", "", "acc"),
@@ -171,6 +205,70 @@ def test_nothing_is_overwritten(posture, tmp_path: Path, motion) -> None:
     (tmp_path / "out.posture").write_text("mine")
     assert posture("import", tmp_path / "m.npz", "--out", tmp_path / "out.posture").code == 1
     assert (tmp_path / "out.posture").read_text() == "mine"
+
+
+def csv_rows(times: list[str]) -> str:
+    return "time,ax (g),ay (g),az (g)\n" + "".join(f"{t},{1 + i % 3 / 100},0,0\n" for i, t in enumerate(times))
+
+
+def test_the_start_that_a_file_tells_stands_in_the_header(posture, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    times = [f"2025-10-26T02:59:{i / 50:09.6f}+02:00" for i in range(2000)]  # the hour that comes twice that day
+    (tmp_path / "m.csv").write_text(csv_rows(times))
+    assert posture("import", tmp_path / "m.csv", "--out", tmp_path / "m.posture").code == 0
+    header = open_recording(tmp_path / "m.posture").header
+    assert (header.utc_ns, header.zone) == (1_761_440_340 * 10**9, "Europe/Berlin")
+    posture("export", tmp_path / "m.posture", "--tables", "sessions", "--out", tmp_path / "out")
+    (table,) = (tmp_path / "out").iterdir()
+    assert "2025-10-26T02:59:00.000+02:00,Europe/Berlin" in table.read_text()
+
+
+def test_a_recording_of_another_zone_keeps_it(posture, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    (tmp_path / "m.csv").write_text(csv_rows([f"2025-07-01T10:00:{i / 50:09.6f}-07:00" for i in range(2000)]))
+    posture("import", tmp_path / "m.csv", "--out", tmp_path / "m.posture")
+    header = open_recording(tmp_path / "m.posture").header
+    assert (header.utc_ns, header.zone) == (1_751_389_200 * 10**9, "Etc/GMT+7")
+
+
+def test_the_whole_report_of_a_csv_file(posture, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "UTC")
+    monkeypatch.chdir(tmp_path)
+    times = [f"2025-07-01T10:00:{i / 50:09.6f}" for i in range(2000) if not 500 <= i < 600]
+    (tmp_path / "m.csv").write_text(csv_rows([*times, "oops"]) + "1,2\n")
+    ran = posture("import", "m.csv", "--out", "m.posture")
+    assert ran.err.splitlines() == [
+        "file          m.csv: names with units; commas, header in line 1",
+        "time          'time', a date and time",
+        "started       2025-07-01 10:00:00+00:00 (UTC), from 'time', which tells no zone:",
+        "              this computer's was taken",
+        "acceleration  'ax (g)', 'ay (g)', 'az (g)' in g",
+        "angular rate  none: acceleration only",
+        "samples       1900 samples at 50 Hz, 40 s; 1 gap of 2.02 s, 100 samples lost",
+        "left out      1 row too short, 1 row with a cell that is empty or no number",
+        "baseline      up +1.00 +0.00 +0.00, assumed: the mean of the first 2 s; facing",
+        "              +0.00 +0.00 +1.00, assumed, in the sensor's frame (--up and",
+        "              --forward declare another)",
+    ]
+
+
+def test_a_file_slower_than_a_sample_a_second_is_taken_and_a_mistaken_unit_is_not(posture, tmp_path: Path) -> None:
+    (tmp_path / "m.csv").write_text(csv_rows([str(i * 2000) for i in range(100)]))
+    assert posture("import", tmp_path / "m.csv", "--out", tmp_path / "m.posture", "--units", "t=ms").code == 0
+    ran = posture("import", tmp_path / "m.csv", "--out", tmp_path / "n.posture", "--units", "t=s")
+    assert (ran.code, ran.out) == (1, "")
+    assert "0.0005 samples a second" in ran.err
+
+
+def test_a_stop_leaves_nothing_behind(posture, tmp_path: Path, monkeypatch) -> None:
+    (tmp_path / "m.csv").write_text(csv_rows([str(i / 50) for i in range(3000)]))
+
+    def stopped(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("firmware_protocol.devices.imported._block", stopped)
+    assert posture("import", tmp_path / "m.csv", "--out", tmp_path / "m.posture", "--units", "t=s").code == 0
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["m.csv"]
 
 
 def test_a_csv_file_without_time_takes_the_rate(posture, tmp_path: Path, motion) -> None:

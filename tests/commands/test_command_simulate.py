@@ -1,6 +1,8 @@
 """`simulate`: stories into recordings, with their calibration in place; all of a file or none of it."""
 
+import csv
 import json
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +15,7 @@ from companion.errors import UsageError
 from companion.posture.calibration import Calibration
 from companion.recording import open_recording
 from companion.simulator.stories import STORIES
-from firmware_protocol.frames import CalibrationSet, Closed, Opened, Tick
+from firmware_protocol.frames import CalibrationSet, ClockPair, Closed, Opened, Tick
 
 
 def events(ran) -> list[str]:
@@ -106,7 +108,97 @@ def test_faults_are_in_the_recording(posture, tmp_path: Path) -> None:
     assert last["no_data_s"] > 0
 
 
+# ---- when and where
+
+
+def exported(posture, file: Path, out: Path, name: str) -> list[dict[str, str]]:
+    assert posture("export", file, "--out", out, "--tables", name).code == 0
+    (path,) = out.glob(f"*_{name}.csv")
+    return list(csv.DictReader(path.read_text(encoding="utf-8").splitlines()))
+
+
+@pytest.mark.parametrize(
+    ("started", "zone", "utc", "local", "day_h"),
+    [
+        ("2026-10-25T01:30", "Europe/Paris", "2026-10-24T23:30:00.000Z", "2026-10-25T01:30:00.000+02:00", "25.0"),
+        # 02:30 comes twice: the first of the two, unless the offset says which
+        ("2026-10-25T02:30", "Europe/Paris", "2026-10-25T00:30:00.000Z", "2026-10-25T02:30:00.000+02:00", "25.0"),
+        ("2026-10-25T02:30+01:00", "Europe/Paris", "2026-10-25T01:30:00.000Z", "2026-10-25T02:30:00.000+01:00", "25.0"),
+        # 02:30 does not come at all: as much after two o'clock as it says
+        ("2026-03-29T02:30", "Europe/Paris", "2026-03-29T01:30:00.000Z", "2026-03-29T03:30:00.000+02:00", "23.0"),
+        ("2026-10-25T02:30Z", "Asia/Kathmandu", "2026-10-25T02:30:00.000Z", "2026-10-25T08:15:00.000+05:45", "24.0"),
+        ("2026-10-25T02:30", "America/St_Johns", "2026-10-25T05:00:00.000Z", "2026-10-25T02:30:00.000-02:30", "24.0"),
+        ("2026-10-25T02:30", "Etc/GMT+5", "2026-10-25T07:30:00.000Z", "2026-10-25T02:30:00.000-05:00", "24.0"),
+        ("2026-10-25", "Europe/Paris", "2026-10-24T22:00:00.000Z", "2026-10-25T00:00:00.000+02:00", "25.0"),
+        ("1970-01-01T00:00", "Europe/Paris", "1969-12-31T23:00:00.000Z", "1970-01-01T00:00:00.000+01:00", "24.0"),
+        ("2261-12-31T23:59", "Pacific/Apia", "2261-12-31T10:59:00.000Z", "2261-12-31T23:59:00.000+13:00", "24.0"),
+    ],
+)
+def test_a_session_begins_when_and_where_it_is_said(
+    posture, tmp_path: Path, started: str, zone: str, utc: str, local: str, day_h: str
+) -> None:
+    file = tmp_path / "a.posture"
+    made = posture("simulate", "upright", "--to", file, "--duration", "5", "--started", started, "--zone", zone)
+    assert (made.code, made.err) == (0, "")
+    (day,) = exported(posture, file, tmp_path / "days", "days")
+    (session,) = exported(posture, file, tmp_path / "sessions", "sessions")
+    for row in (day, session):
+        assert (row["started_utc"], row["started_local"], row["tz"]) == (utc, local, zone)
+    assert (day["date"], day["day_h"]) == (local[:10], day_h)
+
+
+def test_without_a_zone_the_computers_counts_where_it_was_made(
+    posture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = tmp_path / "a.posture"
+    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    posture("simulate", "upright", "--to", file, "--duration", "5", "--started", "2026-10-25T02:30")
+    monkeypatch.setenv("TZ", "America/New_York")
+    (day,) = exported(posture, file, tmp_path / "out", "days")
+    assert (day["tz"], day["started_local"]) == ("Asia/Tokyo", "2026-10-25T02:30:00.000+09:00")
+
+
+def test_three_hours_over_the_autumn_change(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    started = ("--started", "2026-10-25T01:30", "--zone", "Europe/Paris")
+    posture("simulate", "desk-hour", "--to", file, "--duration", "10800", *started)
+    minutes = [row["started_local"] for row in exported(posture, file, tmp_path / "minutes", "minutes")]
+    assert len(set(minutes)) == len(minutes) == 180
+    assert (minutes[30], minutes[90]) == ("2026-10-25T02:00:00.000+02:00", "2026-10-25T02:00:00.000+01:00")
+    assert minutes == sorted(minutes, key=datetime.fromisoformat)
+    assert [text[11:13] for text in minutes].count("02") == 120
+    (day,) = exported(posture, file, tmp_path / "days", "days")
+    assert (day["date"], day["day_h"], day["duration_s"]) == ("2026-10-25", "25.0", "10800.0")
+    (pair, *_) = [frame for frame in open_recording(file).frames() if isinstance(frame, ClockPair) and frame.t_host_ns]
+    header = open_recording(file).header
+    assert pair.utc_ns - header.utc_ns == pair.t_host_ns - header.t_host_ns
+
+
+def test_over_midnight_and_over_the_spring_change(posture, tmp_path: Path) -> None:
+    file = tmp_path / "a.posture"
+    started = ("--started", "2026-03-28T23:30", "--zone", "Europe/Paris")
+    posture("simulate", "desk-hour", "--to", file, "--duration", "10800", *started)
+    names = ("date", "day_h", "started_local", "t_s", "duration_s")
+    assert [tuple(row[name] for name in names) for row in exported(posture, file, tmp_path / "days", "days")] == [
+        ("2026-03-28", "24.0", "2026-03-28T23:30:00.000+01:00", "0.0", "1800.0"),
+        ("2026-03-29", "23.0", "2026-03-29T00:00:00.000+01:00", "1800.0", "9000.0"),
+    ]
+    minutes = [row["started_local"] for row in exported(posture, file, tmp_path / "minutes", "minutes")]
+    assert (minutes[149], minutes[150]) == ("2026-03-29T01:59:00.000+01:00", "2026-03-29T03:00:00.000+02:00")
+    (session,) = exported(posture, file, tmp_path / "sessions", "sessions")
+    days = exported(posture, file, tmp_path / "again", "days")
+    for column in ("duration_s", "still_s", "forward_s", "walking_s", "episodes", "alerts"):
+        assert sum(float(row[column]) for row in days) == pytest.approx(float(session[column])), column
+
+
 WRONG = [
+    "upright --to {}/b.posture --started nonsense",
+    "upright --to {}/b.posture --started 2026-02-30",
+    "upright --to {}/b.posture --started 2026-10-25 --zone No/Such",
+    "upright --to {}/b.posture --zone Europe/Paris",
+    "upright --to {}/b.posture --started 9999-12-31T23:59",
+    "upright --to {}/b.posture --started 0001-01-01T00:00+14:00",
+    "upright --to {}/b.posture --started 1677-12-31",
     "nosuch --to {}/b.posture",
     "demo:nosuch=1 --to {}/b.posture",
     "none.npz --to {}/b.posture",

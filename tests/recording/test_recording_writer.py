@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from companion.errors import RecordingError, UsageError
+from companion.errors import UsageError
 from companion.recording import RecordingWriter, open_recording, writer
 from companion.recording.database import Database
 from firmware_protocol.frames import Closed, Opened, Tick
@@ -63,7 +63,7 @@ def test_a_directory_that_is_not_there_is_a_sentence(tmp_path: Path) -> None:
 
 
 def test_a_creation_that_fails_half_way_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(self: Database) -> None:
+    def fail(self: Database, lock: int | None) -> None:
         raise sqlite3.OperationalError("disk I/O error")
 
     monkeypatch.setattr(Database, "_take_lock", fail)
@@ -168,7 +168,7 @@ def test_a_disk_that_takes_nothing_to_the_end(tmp_path: Path, opened: Opened, mo
     with monkeypatch.context() as broken:
         broken.setattr(Database, "append", fail)
         broken.setattr(writer, "CLOSE_PATIENCE_S", 0.0)
-        with pytest.raises(RecordingError, match=r"the last 2 frames could not be written .* disk is full"):
+        with pytest.raises(UsageError, match=r"the last 2 frames could not be written .* disk is full"):
             recorder.close(end(opened, 2))
     with open_recording(tmp_path / "a.posture") as recording:
         assert list(recording.frames()) == [opened]

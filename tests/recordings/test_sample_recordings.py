@@ -22,7 +22,7 @@ from firmware_protocol.frames import CalibrationSet, Closed, Frame, Opened
 RECORDINGS = Path(__file__).parents[2] / "recordings"
 FILES = ("slouch-31s.posture", "walk-and-sit.posture", "demo-link-lost.posture")
 LARGEST_BYTES = 1_000_000
-TABLE_NAMES = ("sessions", "minutes", "episodes", "exposure", "decisions")
+TABLE_NAMES = ("sessions", "days", "minutes", "episodes", "exposure", "decisions")
 
 MEASURED_UNITS = frozenset({"deg", "%", "Hz", "ppm"})
 """Of numbers that were measured; seconds and counts are decisions, made in whole rows of 0.2 s."""

@@ -1,7 +1,6 @@
-"""Everything that a report says, as values: of a session, of a day, of a week.
+"""The values of a report: what a page, or anything else that shows one, may rely on.
 
-Pure. Knows: judged sessions, the calendar. Must never know: pages, plots, files. Every figure here is the one that the
-exported tables have, to the last bit, because it is computed by the same functions.
+Pure. Knows: names, units, plain values. Must never know: how any of them is computed or shown.
 """
 
 from dataclasses import dataclass
@@ -76,6 +75,15 @@ class Break:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Away:
+    """Five minutes and more of a session without data, or with the sensor not worn: what the body did is not known."""
+
+    started_local: str
+    begin_utc_ms: int
+    duration_s: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Quality:
     """How far one session's data can be trusted."""
 
@@ -127,12 +135,12 @@ class Overview:
     traces: tuple[Trace, ...]
     episodes: tuple[dict[str, Any], ...]  # rows of `episodes`
     hours: tuple[Hour, ...]
-    days: tuple[DayFigures, ...]  # all seven of a week; one else
+    days: tuple[DayFigures, ...]  # all seven of a week; else those on which something was recorded
     breaks: tuple[Break, ...]
     longest_without_break_s: float | None  # worn time between breaks
     exposure: tuple[dict[str, Any], ...]  # the lines of the table `exposure`, of all together, without session_id
     quality: tuple[Quality, ...]
     baselines: tuple[Baseline, ...]
-    notes: tuple[
-        str, ...
-    ]  # sentences: what is particular in these recordings (simulated, damaged, open, clocks changed)
+    notes: tuple[str, ...]  # sentences: what is particular in these recordings (damaged, open, clocks changed, ...)
+    away: tuple[Away, ...] = ()  # never counted as breaks
+    is_simulated: bool = False  # some of it is made up by a simulator: to be said where nobody can miss it

@@ -5,30 +5,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from companion.commands.csv_motion import CsvMotion, parse_map, read_csv
 from companion.errors import UsageError
+from companion.importing.columns import parse_map
+from companion.importing.reader import Imported
+from companion.importing.reader import read as read_path
 
 G = 9.80665
 
 
 @pytest.fixture
 def read(tmp_path: Path):
-    def read_text(text: str, columns: str = "", units: str = "") -> CsvMotion:
+    def read_text(text: str, columns: str = "", units: str = "") -> Imported:
         path = tmp_path / "motion.csv"
         path.write_bytes(text.encode("utf-8"))
-        return read_csv(path, columns, units)
+        return read_path(path, columns, units)
 
     return read_text
 
 
-def values(motion: CsvMotion) -> tuple:
+def values(motion: Imported) -> tuple:
     gyr = None if motion.gyr_radps is None else motion.gyr_radps.tolist()
-    return (
-        None if motion.t_s is None else motion.t_s.tolist(),
-        motion.acc_mps2.tolist(),
-        gyr,
-        motion.passed_over,
-    )
+    t_s = None if motion.t_ns is None else ((motion.t_ns - motion.t_ns[0]) / 1e9).tolist()
+    return t_s, motion.acc_mps2.tolist(), gyr, sum(motion.left_out.values())
 
 
 OWN = "t_s,acc_x_mps2,acc_y_mps2,acc_z_mps2,gyr_x_radps,gyr_y_radps,gyr_z_radps,sagittal_deg,lateral_deg\n"
@@ -41,10 +39,12 @@ def test_our_own_samples_table_explains_itself(read) -> None:
     assert acc == [[0.1, 0.2, 9.8], [0.0, 0.0, 9.9]]
     assert gyr == [[1, 2, 3], [-1, -2, -3]]
     assert passed_over == 0
-    assert motion.reading.words() == (
-        "t from 't_s' in s; acceleration from 'acc_x_mps2', 'acc_y_mps2', 'acc_z_mps2' in mps2; "
-        "angular rate from 'gyr_x_radps', 'gyr_y_radps', 'gyr_z_radps' in radps"
-    )
+    plan = motion.chosen.main.plan
+    assert [plan.words(kind) for kind in ("t", "acc", "gyr")] == [
+        "'t_s' in s",
+        "'acc_x_mps2', 'acc_y_mps2', 'acc_z_mps2' in m/s²",
+        "'gyr_x_radps', 'gyr_y_radps', 'gyr_z_radps' in rad/s",
+    ]
 
 
 def test_our_own_table_of_a_sensor_without_gyroscope(read) -> None:
@@ -122,7 +122,7 @@ REFUSED = [
     ("X,Y,Z\n0,0,9.8\n", "ax=X,ax=Y", "", "--columns cannot be read at 'ax=Y'"),
     ("X,Y,Z\n0,0,9.8\n", XYZ, "acc=", "--units cannot be read at 'acc='"),
     ('"' + "x" * 200_000, XYZ, "", "cannot be read"),
-    ("\0\0\0\n\0\0", XYZ, "", "no column 'X'"),
+    ("\0\0\0\n\0\0", XYZ, "", "is no text"),
 ]
 
 
@@ -134,8 +134,8 @@ def test_what_is_refused(read, text: str, columns: str, units: str, reason: str)
 
 
 def test_a_file_that_is_not_there_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"none\.csv cannot be read"):
-        read_csv(tmp_path / "none.csv", "", "")
+    with pytest.raises(UsageError, match=r"there is no file .*none\.csv"):
+        read_path(tmp_path / "none.csv", "", "")
 
 
 def test_maps() -> None:

@@ -1,0 +1,215 @@
+"""The page under a hand: hover, zoom, wheel, clocks that change, dark pages, telephones, paper."""
+
+from collections.abc import Callable
+from datetime import date
+from typing import Any
+
+import pytest
+
+from companion.output.report.palette import colours
+from companion.overview import Overview
+
+HALF_HOUR = (("in_range", 900, 2), ("forward", 60, 20), ("walking", 90, 5), ("in_range", 750, 3))
+RANGE = "() => { const range = Bokeh.documents[0].roots()[0].x_range; return [range.start, range.end]; }"
+TIPS = """() => {
+  const found = [];
+  const walk = (root) => {
+    for (const each of root.querySelectorAll("*")) {
+      if (each.classList.contains("tip")) found.push(each.innerText);
+      if (each.shadowRoot !== null) walk(each.shadowRoot);
+    }
+  };
+  walk(document);
+  return found.filter((text) => text !== "");
+}"""
+
+
+def over(seen: Any, across: float, down: float) -> tuple[float, float]:
+    """A place in the first plot's frame, in parts of its width and height; the plot is scrolled into view."""
+    seen.page.locator("#angle-0").scroll_into_view_if_needed()
+    box = seen.ask(
+        "() => { const view = Bokeh.index.roots[0]; const at = view.el.getBoundingClientRect();"
+        "const frame = view.frame.bbox; return [at.x + frame.x0, at.y + frame.y0, frame.width, frame.height]; }"
+    )
+    return box[0] + across * box[2], box[1] + down * box[3]
+
+
+def settled(seen: Any) -> None:
+    seen.page.wait_for_timeout(120)
+
+
+def test_hover_says_time_angle_and_kind(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour)
+    # Of 3600 s, from 1234 s on for 40 s forward with 17°; the frame has half a per cent of margin at either side.
+    seen.page.mouse.move(*over(seen, (1254 + 18) / 3636, 0.5))
+    seen.page.wait_for_function(f"({TIPS})().length > 0")
+    (tip,) = seen.ask(TIPS)
+    assert tip.startswith("09:2")
+    assert "° ± 0.7°" in tip
+    assert tip.endswith("forward of baseline")
+
+
+def test_hover_on_the_ribbon_says_from_when_to_when(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour)
+    seen.page.mouse.move(*over(seen, (2215 + 18) / 3636, 0.97))
+    seen.page.wait_for_function(f"({TIPS})().length > 1")
+    assert "walking\n09:36:14 to 09:37:44" in seen.ask(TIPS)
+
+
+def test_buttons_zoom_and_move(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour)
+    first, last = seen.ask(RANGE)
+    press = lambda name: seen.page.get_by_role("button", name=name, exact=True).click()  # noqa: E731
+    press("Zoom in")
+    assert seen.ask(RANGE) == [first + (last - first) / 4, last - (last - first) / 4]
+    press("Earlier")
+    assert seen.ask(RANGE)[0] == pytest.approx(first + (last - first) / 12)
+    press("Earlier")
+    assert seen.ask(RANGE) == [first, pytest.approx((first + last) / 2)]
+    press("Zoom out")
+    assert seen.ask(RANGE) == [first, last]
+    for _ in range(30):
+        press("Zoom in")
+    low, high = seen.ask(RANGE)
+    assert high - low == pytest.approx(5000)
+    press("Whole")
+    assert seen.ask(RANGE) == [first, last]
+
+
+def test_near_by_more_points_are_drawn(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour)
+    points = (
+        "() => Bokeh.documents[0].roots()[0].renderers.filter((each) => each.visible && each.name?.startsWith('level'))"
+        ".map((each) => each.data_source.get_length())"
+    )
+    far = seen.ask(points)
+    for _ in range(4):
+        seen.page.get_by_role("button", name="Zoom in").click()
+    settled(seen)
+    assert len(far) == len(seen.ask(points)) == 2
+    assert min(seen.ask(points)) > 4 * max(far)
+
+
+def test_the_wheel_scrolls_the_page_until_the_plot_was_clicked(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour)
+    whole = seen.ask(RANGE)
+    seen.page.mouse.move(*over(seen, 0.5, 0.4))
+    before = seen.ask("scrollY")
+    seen.page.mouse.wheel(0, 80)
+    seen.page.wait_for_function("(before) => scrollY > before", arg=before)
+    assert seen.ask(RANGE) == whole
+    place = over(seen, 0.5, 0.4)
+    seen.page.mouse.click(*place)
+    settled(seen)
+    before = seen.ask("scrollY")
+    seen.page.mouse.wheel(0, -120)
+    seen.page.wait_for_function(f"(whole) => ({RANGE})()[0] > whole", arg=whole[0])
+    assert seen.ask("scrollY") == before
+    seen.page.mouse.move(5, 5)
+    settled(seen)
+    assert seen.ask("Bokeh.documents[0].roots()[0].toolbar.active_scroll") is None
+
+
+@pytest.mark.parametrize(
+    ("day", "began", "hours", "labels"),
+    [
+        (
+            "2026-10-25",
+            "00:00+02:00",
+            8,
+            ["00:00", "01:00", "02:00", "02:00", "03:00", "04:00", "05:00", "06:00", "07:00"],
+        ),
+        ("2026-03-29", "00:00+01:00", 6, ["00:00", "01:00", "03:00", "04:00", "05:00", "06:00", "07:00"]),
+    ],
+)
+def test_labels_follow_the_clock_on_the_wall_through_a_change(
+    opened: Callable[..., Any],
+    session: Callable[..., Any],
+    report_of: Callable[..., Overview],
+    day: str,
+    began: str,
+    hours: int,
+    labels: list[str],
+) -> None:
+    made = session(f"{day}T{began}", *HALF_HOUR * (2 * hours))
+    seen = opened(report_of(made, kind="day", first_day=date.fromisoformat(day)))
+    found = seen.ask("""() => {
+      const figure = Bokeh.documents[0].roots()[0];
+      const axis = figure.below[0];
+      axis.ticker.desired_num_ticks = 8;
+      const ticks = axis.ticker.get_ticks(figure.x_range.start, figure.x_range.end, figure.x_range, 0).major;
+      return [axis.formatter.doFormat(ticks, { loc: 0 }), ticks.slice(1).map((tick, at) => tick - ticks[at])];
+    }""")
+    assert [label.split("\n")[0] for label in found[0]] == labels
+    assert set(found[1]) == {3_600_000}
+    assert "Clocks were changed on this day" in seen.ask("document.querySelector('#angles').innerText")
+
+
+def test_ticks_stand_at_round_times_of_a_zone_of_half_hours(
+    opened: Callable[..., Any], session: Callable[..., Any], report_of: Callable[..., Overview]
+) -> None:
+    seen = opened(report_of(session("2026-10-21T09:10+05:30", *HALF_HOUR * 8, zone="Asia/Kolkata")))
+    found = seen.ask("""() => {
+      const figure = Bokeh.documents[0].roots()[0];
+      const axis = figure.below[0];
+      axis.ticker.desired_num_ticks = 5;
+      return axis.formatter.doFormat(
+        axis.ticker.get_ticks(figure.x_range.start, figure.x_range.end, figure.x_range, 0).major, { loc: 0 });
+    }""")
+    assert found == ["10:00", "11:00", "12:00", "13:00"]
+
+
+def test_a_dark_page_draws_dark_plots_and_follows_a_change(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    text = "Bokeh.documents[0].roots()[0].below[0].major_label_text_color"
+    seen = opened(desk_hour, dark=True)
+    assert seen.ask(text) == colours(dark=True)["text"]
+    seen.page.emulate_media(color_scheme="light")
+    settled(seen)
+    assert seen.ask(text) == colours(dark=False)["text"]
+    assert seen.ask("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 250)"
+    assert seen.complaints == []
+
+
+@pytest.mark.parametrize("width", [390, 320])
+def test_a_telephone_scrolls_down_only(opened: Callable[..., Any], desk_hour: Overview, width: int) -> None:
+    seen = opened(desk_hour, phone=True)
+    seen.page.set_viewport_size({"width": width, "height": 844})
+    seen.ask("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    settled(seen)
+    assert seen.ask("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
+    assert seen.ask("Bokeh.documents[0].roots()[0].toolbar.active_drag") is None
+    touch = "getComputedStyle(Bokeh.index.roots[0].canvas_view.events_el).touchAction"
+    assert seen.ask(touch) == "auto"
+
+
+def test_paper_is_light_whole_and_fits(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour, dark=True)
+    seen.page.emulate_media(media="print", color_scheme="dark")
+    seen.ask("() => dispatchEvent(new Event('beforeprint'))")
+    pictures = seen.ask("""() => [...document.querySelectorAll("canvas.paper")].map((picture) => {
+      const pixels = picture.getContext("2d").getImageData(0, 0, picture.width, picture.height).data;
+      const seen = new Set();
+      for (let at = 0; at < pixels.length; at += 4) {
+        if (pixels[at + 3] === 255) {
+          seen.add("#" + [0, 1, 2].map((by) => pixels[at + by].toString(16).padStart(2, "0")).join(""));
+        }
+      }
+      return [getComputedStyle(picture).display, [...seen]];
+    })""")
+    assert [display for display, _ in pictures] == ["block", "block"]
+    assert colours(dark=False)["in_range"] in pictures[0][1]
+    assert colours(dark=True)["in_range"] not in pictures[0][1]
+    assert seen.ask("document.querySelectorAll('details:not([open])').length") == 0
+    assert seen.ask("getComputedStyle(document.body).backgroundColor") == "rgb(255, 255, 255)"
+    hidden = seen.ask("[...document.querySelectorAll('.plot, .moves')].map((each) => getComputedStyle(each).display)")
+    assert set(hidden) == {"none"}
+    seen.ask("() => dispatchEvent(new Event('afterprint'))")
+    assert seen.ask("document.querySelectorAll('canvas.paper, details[open]').length") == 0
+
+
+def test_it_prints(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    pdf = opened(desk_hour).page.pdf(prefer_css_page_size=True)
+    assert pdf.startswith(b"%PDF-")
+    assert 4 <= pdf.count(b"/Type /Page\n") <= 15
+    assert pdf.count(b"/Subtype /Image") >= 2
+    assert b"/ToUnicode" in pdf
