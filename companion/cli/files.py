@@ -50,7 +50,7 @@ def export(
     out: Annotated[Path | None, typer.Option(metavar="DIR", help="Where to; without it, here.")] = None,
     tables: Annotated[
         str | None,
-        typer.Option(metavar="LIST", help="Some of sessions,minutes,episodes,exposure,samples."),
+        typer.Option(metavar="LIST", help="Some of sessions,days,minutes,episodes,exposure,samples."),
     ] = None,
     anonymous: Annotated[bool, typer.Option("--anonymous", help="No sensor name, no absolute time.")] = False,
     describe: Annotated[bool, typer.Option("--describe", help="Print what each column means.")] = False,

@@ -6,7 +6,6 @@ What was asked for is looked at as a whole first: where anything of it must not 
 are ever deleted, and what this program made of them. A link is removed and never what it points to.
 """
 
-import sqlite3
 import sys
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -90,7 +89,7 @@ def _forget(keeper: Keeper, doomed: _Doomed, names: list[str], where: Places) ->
             keeper.lock.unlink(missing_ok=True)
         else:
             keeper.forget([name for name in names if not (where.sessions / name).exists()])
-    except (Unkeepable, OSError, sqlite3.Error) as error:
+    except (Unkeepable, OSError) as error:
         hint = "It is only made of the recordings, and is made again when it is gone."
         raise UsageError(f"the recordings are gone, but not from {where.history}: {error}.", hint) from error
 

@@ -7,7 +7,6 @@ session that is being recorded counts with what it has so far and is not kept. W
 another command writes it, everything is computed in memory and the answer is the same.
 """
 
-import sqlite3
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
@@ -80,7 +79,7 @@ def _as_it_is(where: Places, wanted: Wanted[T]) -> tuple[T] | None:
     try:
         is_up_to_date = history.stamps(__version__) == stamps_in(where.sessions)
         return (wanted(history),) if is_up_to_date else None
-    except (HistoryDamaged, sqlite3.Error):
+    except (HistoryDamaged, Unkeepable):
         return None
     finally:
         history.close()
@@ -123,7 +122,7 @@ def _from_memory(where: Places, wanted: Wanted[T], tell: Callable[[str], None]) 
         history = History.in_memory(kept)
         _bring_up_to_date(history, where, tell)
         return wanted(history)
-    except (HistoryDamaged, sqlite3.Error):
+    except (HistoryDamaged, Unkeepable):
         history = History.in_memory()
         _bring_up_to_date(history, where, tell)
         return wanted(history)
@@ -156,7 +155,7 @@ def _write(act: Callable[[], None], tell: Callable[[str], None]) -> bool:
     """Whether it was kept; HistoryDamaged goes on to who can set it aside."""
     try:
         act()
-    except sqlite3.Error as error:
+    except Unkeepable as error:
         tell(f"the history cannot be written: {error}; what it lacks is computed each time.")
         return False
     except (ValueError, OverflowError):

@@ -8,7 +8,6 @@ Readers need no lock: they see the old file or the new one.
 """
 
 import os
-import sqlite3
 import time
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
@@ -17,7 +16,7 @@ from typing import Final
 
 from companion import host
 from companion.history.schema import APPLICATION_ID, VERSION
-from companion.history.store import History, HistoryDamaged
+from companion.history.store import History, HistoryDamaged, Unkeepable
 
 Tell = Callable[[str], None]
 
@@ -25,10 +24,6 @@ _MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
 _BESIDE: Final = ("-journal", "-wal", "-shm")
 _LOOK_AGAIN_S: Final = 0.05
-
-
-class Unkeepable(Exception):
-    """The history cannot be written now; the message says why, as the end of a sentence."""
 
 
 class Keeper:
@@ -64,7 +59,7 @@ class Keeper:
         try:
             self._make_usable()
             return History.at(self.path, write=True)
-        except (HistoryDamaged, OSError, sqlite3.Error) as error:
+        except (HistoryDamaged, Unkeepable, OSError) as error:
             raise Unkeepable(f"{self.path} cannot be used: {error}") from error
 
     @contextmanager
@@ -75,7 +70,7 @@ class Keeper:
         """
         try:
             fresh = self._new()
-        except (OSError, sqlite3.Error) as error:
+        except (OSError, Unkeepable) as error:
             raise Unkeepable(f"{self._fresh} cannot be made: {error}") from error
         try:
             yield fresh
@@ -96,7 +91,7 @@ class Keeper:
         self._tell(f"{self.path} could not be used ({why}); it is {to.name} now, and the history is made anew.")
 
     def forget(self, files: Iterable[str]) -> None:
-        """Drop recordings, and every older copy of the history. Raises Unkeepable, sqlite3.Error, OSError."""
+        """Drop recordings, and every older copy of the history. Raises Unkeepable or OSError."""
         if self.path.exists() or self.path.is_symlink():
             history = self.opened()
             try:
@@ -151,7 +146,7 @@ class Keeper:
         if trouble:
             self.set_aside(trouble)
             return
-        with suppress(HistoryDamaged, sqlite3.Error):
+        with suppress(HistoryDamaged, Unkeepable):
             History.at(self.path, write=True).close()
 
     def _clear_beside(self) -> None:
@@ -172,7 +167,7 @@ def readable(path: Path) -> History | None:
         if _trouble(path) or _version(path) != VERSION:
             return None
         return History.at(path)
-    except (HistoryDamaged, OSError, sqlite3.Error):
+    except (HistoryDamaged, Unkeepable, OSError):
         return None
 
 

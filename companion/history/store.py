@@ -33,8 +33,15 @@ class HistoryDamaged(Exception):
     """The database is not what this program wrote; it is to be set aside and made anew."""
 
 
+class Unkeepable(Exception):
+    """The database cannot be used now: it is busy, or there is no room or no permission. The message says why."""
+
+
 class History:
-    """The rows of all recordings. Use `at`, `new` or `in_memory`; close it afterwards."""
+    """The rows of all recordings. Use `at`, `new` or `in_memory`; close it afterwards.
+
+    Methods raise HistoryDamaged for what is in the file, Unkeepable for what is around it; nothing is half done then.
+    """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
         self._connection = connection
@@ -42,7 +49,7 @@ class History:
 
     @classmethod
     def at(cls, path: Path, *, write: bool = False) -> Self:
-        """The history in a file that exists. Raises HistoryDamaged, or sqlite3.Error where it cannot be opened now."""
+        """The history in a file that exists."""
         connection = _connected(path.absolute().as_uri() + f"?mode={'rw' if write else 'ro'}")
         try:
             with _suspicion():
@@ -54,12 +61,13 @@ class History:
 
     @classmethod
     def new(cls, path: Path) -> Self:
-        """An empty history in an empty file that exists. Raises sqlite3.Error."""
+        """An empty history in an empty file that exists."""
         connection = _connected(path.absolute().as_uri() + "?mode=rw")
         try:
-            connection.execute("PRAGMA journal_mode=MEMORY")  # nobody knows of this file yet
-            connection.execute("PRAGMA synchronous=OFF")
-            _create(connection)
+            with _suspicion():
+                connection.execute("PRAGMA journal_mode=MEMORY")  # nobody knows of this file yet
+                connection.execute("PRAGMA synchronous=OFF")
+                _create(connection)
         except BaseException:
             connection.close()
             raise
@@ -91,7 +99,7 @@ class History:
     def put(self, entry: Entry, computed_by: str) -> None:
         """Keep a recording in place of what was known of it, in one transaction.
 
-        Raises ValueError or OverflowError for values that cannot be kept, sqlite3.Error; nothing has changed then.
+        Raises ValueError or OverflowError for values that cannot be kept.
         """
         session = dict(next(iter(entry.rows.get("sessions", ())), {}))
         rows = {**entry.rows, "sessions": [{**session, **entry.of_file, "computed_by": computed_by}]}
@@ -227,7 +235,8 @@ def _is_date(text: str) -> bool:
 
 
 def _connected(uri: str) -> sqlite3.Connection:
-    connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
+    with _suspicion():
+        connection = sqlite3.connect(uri, uri=True, timeout=BUSY_TIMEOUT_S, isolation_level=None)
     connection.setlimit(sqlite3.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
     connection.execute("PRAGMA trusted_schema=OFF")
     connection.execute("PRAGMA secure_delete=ON")
@@ -252,11 +261,10 @@ def _require_schema(connection: sqlite3.Connection) -> None:
 
 @contextmanager
 def _suspicion() -> Iterator[None]:
-    """What SQLite says of damaged content becomes HistoryDamaged; that it is busy or full stays as it is."""
+    """What SQLite says of damaged content becomes HistoryDamaged; that it is busy, full or shut becomes Unkeepable."""
     try:
         yield
     except sqlite3.Error as error:
         code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
-        if isinstance(error, sqlite3.DatabaseError) and code not in _NOT_DAMAGE:
-            raise HistoryDamaged(str(error)) from error
-        raise
+        kind = Unkeepable if code in _NOT_DAMAGE else HistoryDamaged
+        raise kind(str(error)) from error

@@ -98,8 +98,9 @@ def _several(path: str, files: Sequence[File], what: str) -> UsageError:
 def _nothing(path: str, files: Sequence[File], others: Mapping[str, str]) -> UsageError:
     free = next((file for file in files if file.plan.role == "free"), None)
     if free is not None:
-        beside = " (Gravity.csv beside it would do)" if free.plan.kind and free.plan.kind.file else ""
-        return without_gravity(free.source.name, f"read as {free.plan.why}{beside}" if beside else "")
+        logger = free.plan.kind.logger if free.plan.kind is not None else ""
+        beside = "Name the folder or .zip that has TotalAcceleration.csv or Gravity.csv too."
+        return without_gravity(free.source.name, beside if logger == _PLATFORMS else "")
     if any(file.plan.role in ("gyr", "gravity") for file in files):
         return UsageError(f"{path} holds no acceleration.", "Name the folder or the .zip that holds its file too.")
     first = next(iter(others.items()), None)

@@ -178,7 +178,9 @@ def _self_explained(name: str, shape: Shape, wanted: Asked) -> Plan:
             lacking = ", ".join(axis for axis in axes if axis not in columns)
             raise UsageError(f"the header of {name} does not name {lacking}.", _example())
     columns |= _time_columns(name, shape, found, wanted)
-    return _timed(name, shape, columns, units, free=free, why="names with units")
+    return _timed(
+        name, shape, columns, units, free=free, why="names, and --units" if wanted.units else "names with units"
+    )
 
 
 def _axes(name: str, shape: Shape, found: Mapping[int, Said], letter: str) -> dict[str, int]:

@@ -15,7 +15,6 @@ from companion.importing.columns import Plan
 from companion.importing.loggers import ACCELERATION, TURNING
 from companion.importing.numbers import Taken
 from companion.importing.units import FACTORS, Unit, fitting
-from companion.text import printable
 from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 
 Floats = npt.NDArray[np.float64]
@@ -140,17 +139,16 @@ def check_acceleration(acc: Floats, unit: Unit) -> None:
     shown = f"the acceleration is {raw:.4g} {unit.name} on the whole, which is not gravity"
     if not fits and norm < _FREE_MPS2:
         raise UsageError(f"{shown}: it seems to have been taken out.", _WITH_GRAVITY)
-    hint = f" It would be in {fits[0]}: --units acc={fits[0]}" if fits else " Name its unit: --units acc=g"
-    raise UsageError(f"{shown}.", hint.strip())
+    likely = f"It would be gravity in {' or '.join(fits)}: --units acc={fits[0]}" if fits else "Is it an acceleration?"
+    raise UsageError(f"{shown}.", likely)
 
 
 _WITH_GRAVITY = "Where up is shows in gravity alone: export the acceleration with gravity in it."
 
 
-def without_gravity(name: str, shown: str) -> UsageError:
-    """What is said of a file that has only acceleration from which gravity was taken out."""
-    what = f" ({printable(shown)})" if shown else ""
-    return UsageError(f"{name} holds acceleration without gravity only{what}.", _WITH_GRAVITY)
+def without_gravity(name: str, beside: str = "") -> UsageError:
+    """What is said of a file that has only acceleration from which gravity was taken out; `beside`: what would help."""
+    return UsageError(f"{name} holds acceleration without gravity only.", beside or _WITH_GRAVITY)
 
 
 def check_rates(gyr: Floats | None) -> None:

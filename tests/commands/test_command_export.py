@@ -15,7 +15,7 @@ from companion.cli import main
 from companion.commands.new_recording import record
 from companion.recording import open_recording
 from companion.tables.dictionary import DEFAULT_TABLES, DURATIONS, TABLES, names
-from firmware_protocol.frames import CalibrationSet, ClockPair
+from firmware_protocol.frames import CalibrationSet, ClockPair, Tick
 
 
 @pytest.fixture(scope="module")
@@ -184,6 +184,21 @@ def test_every_sample_of_real_motion_is_exported(posture, shared_data: Path, tmp
     assert np.array_equal(times_ns - times_ns[0], held["t_device_ns"] - held["t_device_ns"][0])
 
 
+def test_exported_samples_come_back_as_they_were(posture, tmp_path: Path) -> None:
+    first, again = tmp_path / "first.posture", tmp_path / "again.posture"
+    posture(
+        "simulate", "demo", "--to", first, "--fault", "link@44+12", "--fault", "lose@80+0.4", "--fault", "reboot@60"
+    )
+    posture("export", first, "--out", tmp_path / "out", "--tables", "samples")
+    (file,) = (tmp_path / "out").iterdir()
+    assert posture("import", file, "--out", again).code == 0
+    held, back = (open_recording(path).samples() for path in (first, again))
+    for name in ("acc_mps2", "gyr_radps"):
+        assert held[name].tobytes() == back[name].tobytes()
+    times_ns = np.array([int(row["t_s"].replace(".", "")) for row in table(tmp_path / "out", "samples")])
+    assert np.array_equal(times_ns - times_ns[0], back["t_device_ns"])
+
+
 def test_samples_that_no_trunk_makes_are_exported_in_their_place_without_angles(posture, tmp_path: Path) -> None:
     count = 2000
     chance = np.random.default_rng(1)
@@ -319,6 +334,22 @@ def test_a_clock_that_was_set_in_mid_session_is_warned_of(posture, demo: Path, t
     first, second = (datetime.fromisoformat(text) for text in utc)
     assert (second - first).total_seconds() == 60
     assert posture("export", file, "--out", tmp_path / "none", "--anonymous").err == ""
+
+
+@pytest.mark.parametrize("utc_ns", [2**63 - 1, -(2**63), 0])
+@pytest.mark.parametrize("zone", ["Pacific/Kiritimati", "America/New_York"])
+def test_the_ends_of_what_a_recording_can_hold_are_exported(
+    posture, demo: Path, tmp_path: Path, utc_ns: int, zone: str
+) -> None:
+    frames = [
+        Tick(t_host_ns=frame.t_host_ns) if isinstance(frame, ClockPair) else frame
+        for frame in open_recording(demo).frames()
+    ]
+    file = tmp_path / "a.posture"
+    record(file, [replace(frames[0], utc_ns=utc_ns, zone=zone), *frames[1:]])
+    ran = posture("export", file, "--out", tmp_path / "out")
+    assert (ran.code, ran.err) == (0, "")
+    assert sum(float(row["duration_s"]) for row in table(tmp_path / "out", "days")) == pytest.approx(90.0, abs=0.5)
 
 
 def test_a_zone_that_is_not_known_here_is_warned_of(posture, demo: Path, tmp_path: Path) -> None:

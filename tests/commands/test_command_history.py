@@ -67,6 +67,8 @@ def days(ran: Any) -> dict[str, dict[str, Any]]:
 
 
 def content(data_dir: Path) -> dict[str, list[Any]]:
+    if not (data_dir / "history.db").exists():  # there was no recording yet
+        return {table: [] for table in TABLES}
     with closing(History.at(data_dir / "history.db")) as history:
         return {table: history.rows(table) for table in TABLES}
 

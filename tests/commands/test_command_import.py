@@ -175,6 +175,7 @@ WRONG = [
     ("m.npz", "--up 0,0,0", "no direction"),
     ("m.npz", "--up 0,0,1 --forward 0,0,2", "cannot be a baseline"),
     ("m.csv", "--units t=ms,acc=-dps", "--units does not know acc='-dps'"),
+    ("m.csv", "--columns t=time,ax=X,ay=Y,az=Z --units t=ms,acc=mg", "would be gravity in g: --units acc=g"),
     ("m.csv", "--columns t=none,ax=X,ay=Y,az=Z", "no column 'none'"),
     (".", "", "do not explain themselves"),
     ("none.csv", "", "there is no file"),

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from companion.history import History, HistoryDamaged, Stamp
+from companion.history import History, HistoryDamaged, Stamp, Unkeepable
 from companion.history.schema import APPLICATION_ID, COLUMNS, NEEDED, TABLES, VERSION
 from companion.tables.dictionary import names
 
@@ -215,7 +215,7 @@ def test_damage_in_the_pages_is_seen(kept: Path) -> None:
 
 def test_a_reader_never_writes(kept: Path) -> None:
     with closing(History.at(kept)) as history:
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+        with pytest.raises(Unkeepable, match="readonly"):
             history.forget(["a.posture"])
         assert list(history.sessions()) == ["a.posture"]
 

@@ -220,3 +220,19 @@ def test_short_stretches_without_rates_are_left_out_and_long_ones_stay(read_text
     assert found.left_out["without the angular rate that others have"] == 2
     assert np.isnan(found.gyr_radps).all(axis=1).sum() == 20
     assert len(found.acc_mps2) == 58
+
+
+def test_a_hurried_sample_has_a_number_of_its_own() -> None:
+    t_ns = np.concatenate([np.arange(300) * 20_000_000, 299 * 20_000_000 + 8_000_000 + np.arange(300) * 20_000_000])
+    found = timing.numbered(t_ns, 50.0)
+    np.testing.assert_array_equal(found.index, np.arange(600))
+    assert found.lost == 0
+
+
+def test_a_sensors_own_large_numbers_are_no_date_where_another_column_tells_it(read_text) -> None:
+    rows = [f"2032-01-01T00:00:00.{i:02d}0;{10**18 + i * 10_000_000};1;2;1000" for i in range(20)]
+    found = read_text("Phone timestamp;sensor timestamp [ns];X [mg];Y [mg];Z [mg]\n" + "\n".join([*rows, ""]))
+    assert found.chosen.main.plan.words("t") == "'sensor timestamp [ns]' in ns"
+    assert elapsed_ms(found) == [10 * i for i in range(20)]
+    assert found.start is not None
+    assert found.start.instant.year == 2032

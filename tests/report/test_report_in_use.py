@@ -79,7 +79,8 @@ def test_buttons_zoom_and_move(opened: Callable[..., Any], desk_hour: Overview) 
 def test_near_by_more_points_are_drawn(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour)
     points = (
-        "() => Bokeh.documents[0].roots()[0].renderers.filter((each) => each.visible && each.name?.startsWith('level'))"
+        "() => Bokeh.documents[0].roots()[0].renderers"
+        ".filter((each) => each.visible && each.tags[0]?.startsWith('level') && 'x' in each.data_source.data)"
         ".map((each) => each.data_source.get_length())"
     )
     far = seen.ask(points)
@@ -184,8 +185,8 @@ def test_a_telephone_scrolls_down_only(opened: Callable[..., Any], desk_hour: Ov
 
 def test_paper_is_light_whole_and_fits(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour, dark=True)
-    seen.page.emulate_media(media="print", color_scheme="dark")
     seen.ask("() => dispatchEvent(new Event('beforeprint'))")
+    seen.page.emulate_media(media="print", color_scheme="dark")
     pictures = seen.ask("""() => [...document.querySelectorAll("canvas.paper")].map((picture) => {
       const pixels = picture.getContext("2d").getImageData(0, 0, picture.width, picture.height).data;
       const seen = new Set();

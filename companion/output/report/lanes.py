@@ -5,16 +5,17 @@ Instants are milliseconds of UTC; the clock on the wall is those plus an offset 
 axis of a plot goes on evenly while its labels follow the clock.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import date
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from companion.output.report.names import kind_words
-from companion.overview import KINDS, Trace
+from companion.overview import KINDS, Band, Trace
 from companion.tables.calendar import begin_ns, day_of, local
 
 _NS_PER_MS = 1_000_000
@@ -37,18 +38,19 @@ class Offset:
 
 
 @dataclass(frozen=True, slots=True)
-class Level:
-    """The angles of a lane at one fineness: `points` to hover, `envelope` from the least to the most."""
-
-    points: dict[str, Any]
-    envelope: dict[str, Column]
-
-
-@dataclass(frozen=True, slots=True)
 class Stretches:
     """All stretches of one kind, (N,) each: from_ms and to_ms, and what the clock on the wall showed then."""
 
     columns: dict[str, Column]
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A lane at one fineness: `points` to hover, `envelope` from the least to the most, and the kinds of time."""
+
+    points: dict[str, Any]
+    envelope: dict[str, Column]
+    stretches: dict[str, Stretches]
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,8 +67,11 @@ class Lane:
 
     @property
     def levels(self) -> tuple[Level, ...]:
-        """The angles as they are, and as they are seen from farther away; finest first."""
-        return tuple(Level(_points(traces, self.offsets), _envelope(traces)) for traces in _coarser(self.traces))
+        """The angles and kinds as they are, and as they are seen from farther away; finest first."""
+        return tuple(
+            Level(_points(traces, self.offsets), _envelope(traces), _stretches(traces, self.offsets))
+            for traces in _coarser(self.traces)
+        )
 
     @property
     def limits(self) -> dict[str, Column]:
@@ -76,20 +81,9 @@ class Lane:
         return {"from_ms": table[:, 0].copy(), "to_ms": table[:, 1].copy(), "limit_deg": table[:, 2].copy()}
 
     @property
-    def stretches(self) -> Mapping[str, Stretches]:
+    def stretches(self) -> dict[str, Stretches]:
         """By kind, those that occur."""
-        found = dict[str, Stretches]()
-        for kind in KINDS:
-            bands = [band for trace in self.traces for band in trace.bands if band.kind == kind]
-            if bands:
-                edges = np.array([(band.from_utc_ms, band.to_utc_ms) for band in bands], dtype=np.float64)
-                begins, ends = edges[:, 0].copy(), edges[:, 1].copy()
-                walls = {
-                    "wall_from": begins + ahead_ms(begins, self.offsets),
-                    "wall_to": ends + ahead_ms(ends, self.offsets),
-                }
-                found[kind] = Stretches({"from_ms": begins, "to_ms": ends, **walls})
-        return found
+        return _stretches(self.traces, self.offsets)
 
     @property
     def alerts(self) -> dict[str, Column]:
@@ -197,7 +191,32 @@ def _coarser(traces: Sequence[Trace]) -> Iterator[Sequence[Trace]]:
     yield traces
     while sum(len(trace.utc_ms) for trace in traces) > _FEW_POINTS:
         traces = [_joined(trace) for trace in traces]
-        yield traces
+        yield [replace(trace, bands=_broad(trace)) for trace in traces]
+
+
+def _broad(trace: Trace) -> tuple[Band, ...]:
+    """Bands that are broad enough to be seen: each point has the kind that most of its time was of."""
+    piece_ms = 1000 * trace.point_s
+    edges = np.append(np.arange(_begin_ms(trace), end_ms(trace), piece_ms), end_ms(trace))
+    if len(trace.bands) <= len(edges):
+        return trace.bands
+    spent = [np.diff(_time_before(edges, [band for band in trace.bands if band.kind == kind])) for kind in KINDS]
+    most = np.argmax(spent, axis=0)
+    starts = np.append(np.flatnonzero(np.diff(most, prepend=-1)), len(most))
+    return tuple(
+        Band(from_utc_ms=round(edges[first]), to_utc_ms=round(edges[end]), kind=KINDS[most[first]])
+        for first, end in pairwise(starts.tolist())
+    )
+
+
+def _time_before(at_ms: Column, bands: Sequence[Band]) -> Column:
+    """(N,) how much of the bands, which follow each other, lies before each instant."""
+    if not bands:
+        return np.zeros(len(at_ms))
+    edges = np.array([(band.from_utc_ms, band.to_utc_ms) for band in bands], dtype=np.float64)
+    sums = np.concatenate([[0.0], np.cumsum(edges[:, 1] - edges[:, 0])])
+    before: Column = np.interp(at_ms, edges.ravel(), np.stack([sums[:-1], sums[1:]], axis=1).ravel())
+    return before
 
 
 def _joined(trace: Trace) -> Trace:
@@ -222,6 +241,18 @@ def _mean(values: Column, starts: Column) -> Column:
     count = np.add.reduceat(known, starts, dtype=np.int64)
     total = np.add.reduceat(np.where(known, values, 0.0), starts)
     return np.where(count > 0, total / np.maximum(count, 1), np.nan)
+
+
+def _stretches(traces: Sequence[Trace], offsets: Sequence[Offset]) -> dict[str, Stretches]:
+    """By kind, those that occur."""
+    found = dict[str, Stretches]()
+    for kind in KINDS:
+        bands = [band for trace in traces for band in trace.bands if band.kind == kind]
+        if bands:
+            begins, ends = np.array([(band.from_utc_ms, band.to_utc_ms) for band in bands], dtype=np.float64).T.copy()
+            walls = {"wall_from": begins + ahead_ms(begins, offsets), "wall_to": ends + ahead_ms(ends, offsets)}
+            found[kind] = Stretches({"from_ms": begins, "to_ms": ends, **walls})
+    return found
 
 
 def _points(traces: Sequence[Trace], offsets: Sequence[Offset]) -> dict[str, Any]:

@@ -14,6 +14,7 @@
       const changes = {};
       for (const tag of model.tags ?? []) {
         const [property, role] = tag.split("=");
+        if (role === undefined) continue;
         changes[property] = property in (model.properties ?? {}) && isSpec(model, property)
           ? { value: colours[role] }
           : colours[role];
@@ -115,7 +116,7 @@
     const whole = figure.x_range.end - figure.x_range.start;
     const found = [];
     for (const renderer of figure.renderers) {
-      const [word, number] = (renderer.name ?? "").split(" ");
+      const [word, number] = (renderer.tags?.[0] ?? "").split(" ");
       if (word === "level") (found[Number(number)] ??= []).push(renderer);
     }
     let asked = false;

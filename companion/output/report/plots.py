@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from companion.output.report import palette
-from companion.output.report.lanes import Lane
+from companion.output.report.lanes import Lane, Level
 from companion.output.report.names import kind_words
 from companion.output.report.stacks import Stack
 
@@ -43,8 +43,9 @@ def library() -> str:
 def angle_plot(lane: Lane, *, height_px: int) -> dict[str, Any]:
     """Angle over time with the kinds of time as a ribbon below it, and forward time shaded."""
     shown = _angle_figure(lane, height_px)
-    _ribbon(shown, lane)
-    _curves(shown, lane)
+    _forward(shown, lane)
+    _levels(shown, lane)
+    _limits(shown, lane)
     _alerts(shown, lane)
     return _item(shown)
 
@@ -136,41 +137,59 @@ def _angle_figure(lane: Lane, height_px: int) -> Drawing:
     return shown
 
 
-def _ribbon(shown: Drawing, lane: Lane) -> None:
-    """Every kind in the ribbon; forward time is shaded up to the top as well."""
-    from bokeh.models import HoverTool, Quad
+def _forward(shown: Drawing, lane: Lane) -> None:
+    """Forward time, shaded from the ribbon to the top."""
+    from bokeh.models import Quad
 
-    drawn = list[Drawing]()
-    for kind, stretches in lane.stretches.items():
-        if kind == "forward":
-            shade = Quad(
-                left="from_ms", right="to_ms", bottom=0.0, top=1.0, fill_alpha=0.15, line_color=None,
-                **_coloured(fill_color=kind),
-            )  # fmt: skip
-            _add(shown, shade, stretches.columns, y_range_name="share", level="underlay")
-        ribbon = Quad(left="from_ms", right="to_ms", bottom=0.0, top=_RIBBON_HEIGHT, **_look(kind))
-        drawn.append(_add(shown, ribbon, stretches.columns, y_range_name="share", name=kind_words(kind)))
-    if drawn:
-        clock: Any = {"@wall_from": "datetime", "@wall_to": "datetime"}
-        shown.add_tools(HoverTool(renderers=drawn, tooltips=_STRETCH_TIP, formatters=clock))
+    if "forward" in lane.stretches:
+        shade = Quad(
+            left="from_ms", right="to_ms", bottom=0.0, top=1.0, fill_alpha=0.15, line_color=None,
+            **_coloured(fill_color="forward"),
+        )  # fmt: skip
+        _add(shown, shade, lane.stretches["forward"].columns, y_range_name="share", level="underlay")
 
 
-def _curves(shown: Drawing, lane: Lane) -> None:
-    """The angles at every level, the coarsest to be seen at first, and the limit."""
-    from bokeh.models import HoverTool, Line, Segment, VArea
+def _levels(shown: Drawing, lane: Lane) -> None:
+    """Kinds and angles at every level of fineness; the coarsest is seen until the page's script chooses."""
+    from bokeh.models import HoverTool
 
-    lines = list[Drawing]()
+    ribbons, lines = list[Drawing](), list[Drawing]()
     levels = lane.levels
     for number, level in enumerate(levels):
-        said = {"name": f"level {number}", "visible": number == len(levels) - 1}
-        area = VArea(x="x", y1="least", y2="most", fill_alpha=0.38, **_coloured(fill_color="envelope"))
-        _add(shown, area, level.envelope, **said)
-        line = Line(x="x", y="mean_deg", line_width=1.4, line_join="round", **_coloured(line_color="line"))
-        lines.append(_add(shown, line, level.points, **said))
-    clock: Any = {"@wall": "datetime"}
+        said = {"tags": [f"level {number}"], "visible": number == len(levels) - 1}
+        ribbons += _ribbon(shown, level, said)
+        lines.append(_curve(shown, level, said))
+    clock: Any = dict.fromkeys(("@wall", "@wall_from", "@wall_to"), "datetime")
+    if ribbons:
+        shown.add_tools(HoverTool(renderers=ribbons, tooltips=_STRETCH_TIP, formatters=clock))
     shown.add_tools(
         HoverTool(renderers=lines, tooltips=_ANGLE_TIP, formatters=clock, mode="vline", line_policy="nearest")
     )
+
+
+def _ribbon(shown: Drawing, level: Level, said: dict[str, Any]) -> list[Drawing]:
+    from bokeh.models import Quad
+
+    drawn = list[Drawing]()
+    for kind, stretches in level.stretches.items():
+        ribbon = Quad(left="from_ms", right="to_ms", bottom=0.0, top=_RIBBON_HEIGHT, **_look(kind))
+        drawn.append(_add(shown, ribbon, stretches.columns, y_range_name="share", name=kind_words(kind), **said))
+    return drawn
+
+
+def _curve(shown: Drawing, level: Level, said: dict[str, Any]) -> Drawing:
+    """From the least to the most, and the mean: the last of its level, by whose points the level is chosen."""
+    from bokeh.models import Line, VArea
+
+    area = VArea(x="x", y1="least", y2="most", fill_alpha=0.38, **_coloured(fill_color="envelope"))
+    _add(shown, area, level.envelope, **said)
+    line = Line(x="x", y="mean_deg", line_width=1.4, line_join="round", **_coloured(line_color="line"))
+    return _add(shown, line, level.points, **said)
+
+
+def _limits(shown: Drawing, lane: Lane) -> None:
+    from bokeh.models import Segment
+
     limit = Segment(
         x0="from_ms", x1="to_ms", y0="limit_deg", y1="limit_deg", line_dash=[6, 4], line_width=1.4,
         **_coloured(line_color="limit"),
