@@ -23,6 +23,9 @@ from tables import Table, chosen, show
 FULL_S = 20.0
 """How long the disk stays full."""
 
+LIVE_S = 60.0
+"""How long the live session lasts that is killed and closed, to be damaged then."""
+
 COMMAND_EVERY = 10
 """Each so manieth damaged file also goes through `replay`, `export` and `verify`."""
 
@@ -80,7 +83,7 @@ class Bench:
     def recovered(self, path: Path) -> damage.Original:
         """A session that was recorded live, killed, and closed by the next start."""
         where = self.scratch("live") / "one"
-        kills.kill_one(where, "running", seed=1)
+        kills.kill_one(where, "running", seed=1, after_s=5.0 if self.quick else LIVE_S)
         (made,) = (where / "data" / "sessions").glob("*.posture")
         shutil.move(made, path)
         return damage.Original.of(path)

@@ -119,7 +119,7 @@ def _beside(suffix: str, make_side: Callable[[Path], object], header: bytes = b"
 
 
 def _sparse_wal(path: Path) -> None:
-    path.write_bytes(struct.pack(">8I", 0x377F0682, 3_007_000, 4096, 0, 1, 2, 0, 0))
+    path.write_bytes(struct.pack(">8I", 0x377F0682, 3_007_000, 4096, 0, 0, 0, 0, 0))
     os.truncate(path, 4 << 30)
 
 

@@ -67,14 +67,15 @@ class Kill:
     troubles: list[str] = field(default_factory=list)
 
 
-def kill_one(directory: Path, moment: str, seed: int) -> Kill:
+def kill_one(directory: Path, moment: str, seed: int, after_s: float | None = None) -> Kill:
     """Start a monitor, kill it, let the next start find what is left, compare."""
     directory.mkdir()
-    chance, kill = random.Random(f"{moment} {seed}"), Kill(moment, seed)
+    kill = Kill(moment, seed)
+    wait_s = _wait_s(moment, random.Random(f"{moment} {seed}")) if after_s is None else after_s
     out, data = directory / "out", directory / "data"
     process = _start(out, data, ["--duration", str(STORY_S)] if moment == "end" else [])
     try:
-        seen = _watch(process, out, data, _wait_s(moment, chance), from_line=moment != "start")
+        seen = _watch(process, out, data, wait_s, from_line=moment != "start")
         t_killed_ns = host.boot_ns()
     finally:
         kill.ended = process.poll() is not None
@@ -95,7 +96,7 @@ def _wait_s(moment: str, chance: random.Random) -> float:
         case "running":
             return chance.uniform(1.0, 9.0)
         case _:
-            return STORY_S + chance.uniform(-0.3, 0.5)
+            return STORY_S + chance.uniform(-0.2, 2.0)
 
 
 def _start(out: Path, data: Path, more: list[str]) -> "subprocess.Popen[bytes]":

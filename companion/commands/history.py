@@ -126,7 +126,7 @@ def _print_table(days: Sequence[Day], span: _Span) -> None:
     title += f"; {more} earlier with a session are not shown" if more else ""
     overview = Overview(
         title=title,
-        rows=tuple(_rows(shown, first, last, merge=span.first is None)),
+        rows=tuple(_rows(shown, first, last, merge=span.name != "week")),
         together=_together(counting),
         days=len(counting),
     )

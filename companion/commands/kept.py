@@ -93,7 +93,7 @@ def _from_updated(where: Places, wanted: Wanted[T], tell: Callable[[str], None])
         with Keeper.holding(where.history, PATIENCE_S, tell) as keeper:
             return _from_kept(keeper, where, wanted, tell)
     except Unkeepable as error:
-        tell(f"{error}; what the history lacks is computed now and not kept.")
+        tell(f"the history is only read: {error}; what it lacks is computed now and not kept.")
     return _from_memory(where, wanted, tell)
 
 

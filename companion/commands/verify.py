@@ -56,7 +56,7 @@ def run(options: VerifyOptions) -> bool:
     from companion.output.progress import progress
 
     recording = opened(options.shared, options.file)
-    with recording, progress("checking", _READINGS * recording.expected) as advance:
+    with recording, progress("checking", _READINGS * recording.frame_count) as advance:
         found = verdict(recording, advance, kept=None)
     if not found.closed:
         print(f"warning: {_no_end(found.file)}", file=sys.stderr)

@@ -43,7 +43,7 @@ class Keeper:
         except OSError as error:
             raise Unkeepable(f"{path.parent} cannot be written to: {error.strerror}") from error
         if lock is None:
-            raise Unkeepable("another command is bringing it up to date")
+            raise Unkeepable("another command is writing the history")
         try:
             yield cls(path, tell)
         finally:

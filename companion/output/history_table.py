@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any
 
 from companion.output.canvas import Line, Span, Tint
@@ -33,6 +33,9 @@ _HEADS = (
 """What stands above each column, its unit, and how wide it is."""
 
 _WEEKDAYS = ("Mo", "Tu", "We", "Th", "Fr", "Sa", "Su")
+_MOST_DATES = 62
+"""So many columns fit on 80."""
+
 _NO_SESSION = "no session"
 _UNKNOWN = "–"
 _NOTES = {
@@ -156,15 +159,17 @@ def _sums(overview: Overview) -> Iterator[Line]:
 
 
 def _chart(overview: Overview, width: int) -> list[Line]:
-    drawn = bars([bar for row in overview.rows for bar in _bars_of(row)], width)
+    """A column for each date; where there would be too many of them, a run of days without a session is one."""
+    all_dates = sum(row.days for row in overview.rows) <= _MOST_DATES
+    drawn = bars([bar for row in overview.rows for bar in _bars_of(row, row.days if all_dates else 1)], width)
     return [(), (Span("forward, share of the still time that was judged", Tint.DIM),), *drawn] if drawn else []
 
 
-def _bars_of(row: Row) -> Iterator[Bar]:
-    """A bar a day; a long run of days without a session is one bar."""
-    label = row.first.isoformat()[5:]
+def _bars_of(row: Row, count: int) -> Iterator[Bar]:
     share = None if row.figures is None else row.figures["forward_pct"]
-    yield Bar(share, label, short=row.short, is_gap=row.figures is None)
+    for number in range(count):
+        label = (row.first + timedelta(days=number)).isoformat()[5:]
+        yield Bar(share, label, short=row.short, is_gap=row.figures is None)
 
 
 def _notes(overview: Overview) -> Iterator[Line]:

@@ -90,7 +90,6 @@ class Recording:
         self._upgrade = upgrade
         self._salvaged: Salvaged | None = None
         self._closed_row: Row | None = None
-        self._expected = 0
         self._is_doubted = False  # SQLite could not read it; a -wal that ends in the middle of a commit is no doubt
         self._tidy = weakref.finalize(self, _remove, snapshot.directory)
         try:
@@ -98,11 +97,6 @@ class Recording:
         except BaseException:
             self.close()
             raise
-
-    @property
-    def expected(self) -> int:
-        """How many frames the file seems to hold, for who shows how far the reading is."""
-        return self._expected
 
     @property
     def closed(self) -> bool:

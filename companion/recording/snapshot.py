@@ -24,6 +24,7 @@ USUAL_WAL_BYTES: Final = 64 << 20
 """A `-wal` file is brought in at about 4 MB. Of a much larger one only the present generation is copied."""
 
 _WAL_HEADER_BYTES: Final = 32
+_WAL_MAGICS: Final = (bytes.fromhex("377f0682"), bytes.fromhex("377f0683"))
 _FRAME_HEADER_BYTES: Final = 24
 _FRAME_BYTES: Final = _FRAME_HEADER_BYTES + PAGE_BYTES
 
@@ -103,7 +104,10 @@ def _bytes_to_copy(wal: Path) -> int | None:
 
 def _joined(copy: Path) -> bool:
     """Let SQLite bring the `-wal` into the private copy; False where it did not take all of it."""
-    frames = list(_frames_in(beside(copy, WAL_SUFFIX)))
+    wal = beside(copy, WAL_SUFFIX)
+    frames, header = list(_frames_in(wal)), _beginning(wal)
+    if header and not frames:
+        return False  # SQLite would pass it over, with all that may still be in it
     most_pages = copy.stat().st_size // PAGE_BYTES + len(frames) + 1
     if any(page > most_pages or pages > most_pages for page, pages in frames):
         return False  # a page far behind the end would make the copy as large as that
@@ -127,9 +131,14 @@ def _frames_in(wal: Path) -> Iterator[tuple[int, int]]:
     """
     with wal.open("rb") as file:
         header = file.read(_WAL_HEADER_BYTES)
+        if not header.startswith(_WAL_MAGICS):
+            return
         at = _WAL_HEADER_BYTES
         while len(head := file.read(_FRAME_HEADER_BYTES)) == _FRAME_HEADER_BYTES and head[8:16] == header[16:24]:
-            yield int.from_bytes(head[:4]), int.from_bytes(head[4:8])
+            page = int.from_bytes(head[:4])
+            if page == 0:  # which no page has: nothing was written here
+                return
+            yield page, int.from_bytes(head[4:8])
             at += _FRAME_BYTES
             file.seek(at)
 

@@ -137,7 +137,8 @@ def test_a_damaged_one_of_ours_can_be_deleted(posture, here: Path) -> None:
 def test_a_link_is_removed_and_never_what_it_points_to(posture, here: Path, lived: Path, tmp_path: Path) -> None:
     target = tmp_path / "target.posture"
     shutil.copy(lived / "2026-10-20T080000Z_a.posture", target)
-    Path(f"{target}-wal").write_text("")
+    for file in (target, tmp_path / "link.posture"):
+        Path(f"{file}-wal").write_text("")
     for link, to in (
         (tmp_path / "link.posture", target),
         (here / "2026-10-02T080000Z_link.posture", target),
@@ -148,7 +149,7 @@ def test_a_link_is_removed_and_never_what_it_points_to(posture, here: Path, live
         assert posture("delete", link).code == 0, link
         assert not link.is_symlink()
     assert target.exists()
-    assert Path(f"{target}-wal").exists()
+    assert all(Path(f"{file}-wal").exists() for file in (target, tmp_path / "link.posture"))
     assert left(here) == sorted(LIVED)
 
 
@@ -258,7 +259,7 @@ def test_nothing_is_deleted_while_another_command_writes_the_history(
     with Keeper.holding(data_dir / "history.db", 0.0, print):
         ran = posture("delete", "--all")
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == "error: nothing was deleted: another command is bringing it up to date.\nTry again later.\n"
+    assert ran.err == "error: nothing was deleted: another command is writing the history.\nTry again later.\n"
     assert left(here) == sorted(LIVED)
 
 

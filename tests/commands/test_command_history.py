@@ -23,7 +23,7 @@ from companion import host
 from companion.cli import main
 from companion.commands import kept, sessions
 from companion.commands.options import Shared
-from companion.history import History, Keeper
+from companion.history import History, Keeper, Unkeepable
 from companion.history.schema import TABLES
 from companion.recording import RecordingWriter, open_recording
 from companion.tables.dictionary import DURATIONS
@@ -143,11 +143,13 @@ def test_a_week_ends_today_and_has_every_day(posture, here: Path) -> None:
     assert "\x1b" not in ran.out
 
 
-def test_a_month_has_31_days(posture, here: Path) -> None:
+def test_a_month_has_31_days_and_a_row_for_each_run_of_empty_ones(posture, here: Path) -> None:
     ran = posture("history", "--month")
     assert ran.lines[0] == "Local days 2026-10-01 to 2026-10-31"
-    assert len(dates_in(ran)) == 31
-    assert len([line for line in ran.lines if line.endswith("no session")]) == 25
+    assert ran.lines[3] == "Th 2026-10-01  · no session (24 days, to Sa 2026-10-24)"
+    assert dates_in(ran) == [f"2026-10-{day:02d}" for day in (1, 25, 26, 27, 28, 29, 30, 31)]
+    (marks,) = [line for line in ran.lines if line.startswith("   0 %")]
+    assert marks == "   0 %┴" + "· " * 24 + "─ * * * · * *"
 
 
 def test_without_a_span_the_latest_days_are_shown_however_old(posture, here: Path, monkeypatch) -> None:
@@ -277,11 +279,12 @@ def test_two_at_once_give_the_same_answer(posture, here: Path, data_dir: Path, m
         assert (less.code, len(less.lines)) == (0, len(first.lines))
         assert less.out != first.out
         assert less.err == (
-            "warning: another command is bringing it up to date; what the history lacks is computed now and not kept.\n"
+            "warning: the history is only read: another command is writing the history; "
+            "what it lacks is computed now and not kept.\n"
         )
         refused = posture("history", "--rebuild")
         assert refused.code == 1
-        assert "error: the history cannot be made anew: another command is bringing it up to date." in refused.err
+        assert "error: the history cannot be made anew: another command is writing the history." in refused.err
     assert posture("history", "--json").out == less.out
 
 
@@ -290,10 +293,25 @@ def test_where_nothing_can_be_written_everything_is_computed(posture, here: Path
     for arguments in (("history", "--json"), ("sessions", "--json")):
         ran = posture(*arguments)
         assert ran.code == 0
-        assert f"{data_dir} cannot be written to: Is a directory; what the history lacks is computed now" in ran.err
+        assert f"{data_dir} cannot be written to: Is a directory; what it lacks is computed now" in ran.err
     assert not (data_dir / "history.db").exists()
     (data_dir / "history.lock").rmdir()
     assert posture("sessions", "--json").out == ran.out
+
+
+def test_without_room_for_the_history_the_answer_is_the_same(posture, here: Path, data_dir: Path, monkeypatch) -> None:
+    def full(*_: Any) -> None:
+        raise Unkeepable("database or disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(History, "put", full)
+        ran = posture("history", "--json")
+    assert ran.code == 0
+    assert ran.err == (
+        "warning: the history cannot be written: database or disk is full; what it lacks is computed each time.\n"
+    )
+    assert content(data_dir)["sessions"] == []
+    assert posture("history", "--json").out == ran.out
 
 
 # ---- sessions

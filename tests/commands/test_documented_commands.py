@@ -11,7 +11,21 @@ import pytest
 DOCUMENT = Path(__file__).parents[2] / "docs" / "commands.md"
 HELP = re.compile(r"^```text\n\$ posture ([^\n]*)--help\n(.*?)^```$", re.MULTILINE | re.DOTALL)
 COMMANDS = (
-    *("", "scan", "devices", "pair", "calibrate", "monitor", "replay", "export", "sessions", "simulate", "import"),
+    *(
+        "",
+        "scan",
+        "devices",
+        "pair",
+        "calibrate",
+        "monitor",
+        "replay",
+        "export",
+        "sessions",
+        "verify",
+        "history",
+        "report",
+    ),
+    *("delete", "simulate", "import"),
     *("config show", "config path"),
 )
 

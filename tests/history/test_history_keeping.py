@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 
+from companion import host
 from companion.history import History, Keeper, Unkeepable, copies_of
 from companion.history.keeping import readable
 from companion.history.schema import APPLICATION_ID, TABLES, VERSION
@@ -152,7 +153,7 @@ def test_nothing_is_overwritten_by_setting_aside(path: Path, keeping: Keeping) -
 
 def test_only_one_may_write(kept: Path, keeping: Keeping) -> None:
     with keeping():
-        with pytest.raises(Unkeepable, match="another command is bringing it up to date"), keeping():
+        with pytest.raises(Unkeepable, match="another command is writing the history"), keeping():
             pass
         assert files_at(kept) == ["a.posture"], "everyone may read"
     with keeping():
@@ -164,6 +165,24 @@ def test_a_lock_that_was_deleted_meanwhile_counts_for_nothing(kept: Path, keepin
         keeper.lock.unlink()
         with keeping() as other:
             assert other.lock.exists()
+
+
+def test_a_lock_that_is_deleted_while_it_is_taken_is_taken_anew(
+    path: Path, keeping: Keeping, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Somebody deletes everything between the opening of the file and the lock on it."""
+    hold, taken = host.hold_lock, []
+
+    def late(lock: Path) -> int | None:
+        taken.append(hold(lock))
+        if len(taken) == 1:
+            lock.unlink()
+        return taken[-1]
+
+    monkeypatch.setattr(host, "hold_lock", late)
+    with Keeper.holding(path, 5.0, print) as keeper:
+        assert len(taken) == 2
+        assert keeper.lock.exists()
 
 
 def test_a_place_that_cannot_be_written_to_is_told(tmp_path: Path) -> None:
@@ -270,6 +289,15 @@ def test_the_journal_of_a_killed_writer_is_not_played_into_the_next_file(entry, 
     assert len(files_at(kept)) == 30
     with closing(sqlite3.connect(kept)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+
+
+def test_a_journal_without_its_file_is_not_played_into_a_new_one(kept: Path, keeping: Keeping) -> None:
+    killed(kept, IN_A_TRANSACTION)
+    kept.unlink()
+    with keeping() as keeper:
+        keeper.opened().close()
+    assert names_beside(kept) == ["history.db", "history.lock"]
+    assert files_at(kept) == []
 
 
 # ---- forgotten

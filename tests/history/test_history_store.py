@@ -125,15 +125,23 @@ def test_a_span_has_all_parts_of_the_sessions_that_touch_it(entry) -> None:
 
 def test_what_is_forgotten_is_in_no_byte_of_the_file(entry, keeping: Keeping, path: Path) -> None:
     with keeping() as keeper, closing(keeper.opened()) as history:
-        for number in range(20):
+        for number in range(40):
             history.put(entry(f"{number}.posture", number), "1")
         assert b"session_id 7 " in path.read_bytes()
         size = path.stat().st_size
-        history.forget(["7.posture", "8.posture"])
+        history.forget([f"{number}.posture" for number in range(7, 40)])
         assert b"session_id 7 " not in path.read_bytes()
-        assert b"session_id 9 " in path.read_bytes()
-        assert path.stat().st_size <= size
+        assert b"session_id 6 " in path.read_bytes()
+        assert path.stat().st_size < size
     assert [each.name for each in path.parent.iterdir() if each.name.endswith(("-wal", "-journal"))] == []
+
+
+def test_what_was_replaced_is_in_no_byte_of_the_file(entry, keeping: Keeping, path: Path) -> None:
+    with keeping() as keeper, closing(keeper.opened()) as history:
+        history.put(entry("a.posture", 7), "1")
+        assert b"session_id 7 " in path.read_bytes()
+        history.put(entry("a.posture", error="no"), "1")
+        assert b"session_id 7 " not in path.read_bytes()
 
 
 # ---- what is not trusted

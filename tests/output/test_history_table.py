@@ -90,6 +90,16 @@ def test_a_run_of_days_without_a_session_is_one_row_and_one_mark() -> None:
     assert [text for text in found if text.startswith("   0 %")] == ["   0 %┴─    ·    ─"]
 
 
+def test_in_the_chart_a_short_run_has_a_column_for_each_date() -> None:
+    rows = (
+        Row(date(2026, 8, 3), date(2026, 8, 3), FIGURES),
+        Row(date(2026, 8, 4), date(2026, 8, 7)),
+        Row(date(2026, 8, 8), date(2026, 8, 8), FIGURES),
+    )
+    found = texts(lines(overview(rows=rows)))
+    assert found[-2:] == ["   0 %┴─    ·    ·    ·    ·    ─", "       08-03     08-05     08-07"]
+
+
 @pytest.mark.parametrize("width", [20, 80, 120, 400])
 def test_nothing_is_wider_than_80_or_than_the_terminal(width: int) -> None:
     rows = tuple(Row(date(2026, 1, day), date(2026, 1, day), FIGURES) for day in range(1, 32))

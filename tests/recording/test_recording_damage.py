@@ -335,3 +335,16 @@ def test_the_rest_is_read_again_each_time(whole: Path, read: Read) -> None:
         assert list(recording.frames()) == once
         assert recording.damage == damage
         assert len(damage) == 1
+
+
+@pytest.mark.parametrize("place", [0, 3, 9, 13, 17, 22, 25, 30])
+def test_a_changed_byte_in_the_header_of_the_wal(cut_off: tuple[Path, list[Frame]], read: Read, place: int) -> None:
+    """SQLite passes over all of a `-wal` whose header it does not like; its rows are there all the same."""
+    path, frames = cut_off
+    wal = path.with_name("a.posture-wal")
+    data = bytearray(wal.read_bytes())
+    data[place] ^= 4
+    wal.write_bytes(data)
+    assert read(path) == (frames, [])
+    assert close_cut_off_sessions(path.parent) == [path]
+    assert [frame for frame in read(path)[0] if not isinstance(frame, Closed)] == frames

@@ -1,5 +1,6 @@
 """Files that are no recording, or want to be more than one: refused with a sentence, never run, never changed."""
 
+import json
 import os
 import sqlite3
 import struct
@@ -12,6 +13,7 @@ import pytest
 
 from companion.errors import CompanionError, NotARecording, RecordingError, UnsupportedVersion
 from companion.recording import close_cut_off_sessions, open_recording
+from companion.recording import salvage as salvage_module
 from companion.recording.schema import APPLICATION_ID, TABLES, VERSION, pack_head
 from firmware_protocol.frames import Frame, LinkDown, Opened
 
@@ -245,3 +247,113 @@ def test_a_device_that_lies_about_its_name_is_recorded_as_it_lies(tmp_path: Path
     strange = LinkDown(t_host_ns=opened.t_host_ns, cause="\x1b[31m\u202e\x00 ' \"; DROP TABLE frames; --")
     with open_recording(write(tmp_path / "a.posture", [opened, strange])) as recording:
         assert list(recording.frames())[1] == strange
+
+
+def test_embedded_json_that_no_parser_should_meet(tmp_path: Path, session_of: SessionOf, write: Write) -> None:
+    """Settings and calibrations are JSON within JSON, and are parsed by those who use them."""
+    frames = session_of(2)
+    for number, text in enumerate(("[" * 200_000, '{"a":' * 60, '{"up": [' + "9" * 400 + ", 0, 0]}")):
+        path = write(tmp_path / f"{number}.posture", frames)
+        connection = sqlite3.connect(path)
+        connection.execute(INSERT, sealed(5, 11, 0, json.dumps({"calibration_json": text}).encode(), 10**8))
+        connection.commit()
+        connection.close()
+        with open_recording(path) as recording:
+            *given, _ = recording.frames()
+            ((_, _, reason),) = recording.damage
+        assert given == frames[:5] + frames[6:]
+        assert "nested too deeply, or a number without an end" in reason
+
+
+def test_payloads_are_not_more_than_the_file_has_room_for(
+    tmp_path: Path, session_of: SessionOf, write: Write, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Rows can share their overflow pages: gigabytes out of a small file."""
+    frames = session_of(30)
+    path = write(tmp_path / "a.posture", frames)
+    size = Path.stat
+
+    def tiny(self: Path, **options: bool) -> os.stat_result:
+        found = size(self, **options)
+        return os.stat_result([*found[:6], 8_000, *found[7:]]) if self == path else found
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Path, "stat", tiny)
+        with open_recording(path) as recording:
+            given = list(recording.frames())
+    assert given[:-1] == frames  # what SQLite was not trusted with was salvaged, row by row
+    with path.open("rb") as file:
+        pages = salvage_module._Pages(file, None)
+        pages.overflow_left = 1
+        assert pages.numbered(2) != b""
+        assert pages.numbered(2) == b""  # no chain of pages goes on for ever
+
+
+STRANGE_SIDES: dict[str, Callable[[Path], object]] = {
+    "a pipe": os.mkfifo,
+    "a directory": Path.mkdir,
+    "a link to a device": lambda path: path.symlink_to("/dev/zero"),
+    "a link to nothing": lambda path: path.symlink_to("nowhere"),
+    "empty": Path.touch,
+    "noise": lambda path: path.write_bytes(os.urandom(50_000)),
+    "four gigabytes of nothing": lambda path: (path.write_bytes(bytes(32)), os.truncate(path, 4 << 30)),
+    "a header, then four gigabytes of nothing": lambda path: (
+        path.write_bytes(struct.pack(">8I", 0x377F0682, 3_007_000, 4096, 0, 0, 0, 0, 0)),
+        os.truncate(path, 4 << 30),
+    ),
+}
+
+
+@pytest.mark.parametrize("name", STRANGE_SIDES)
+@pytest.mark.parametrize("header", [b"\x01\x01", b"\x02\x02"])
+def test_something_strange_beside_a_recording(
+    tmp_path: Path, session_of: SessionOf, write: Write, name: str, header: bytes
+) -> None:
+    """With 2 in its header the file says that it has a `-wal`."""
+    path = write(tmp_path / "a.posture", session_of(5))
+    data = bytearray(path.read_bytes())
+    data[18:20] = header
+    path.write_bytes(data)
+    STRANGE_SIDES[name](path.with_name("a.posture-wal"))
+    with open_recording(path) as recording:
+        assert list(recording.frames())[:-1] == session_of(5)
+        assert (recording.damage, recording.closed) == ([], True)
+    close_cut_off_sessions(tmp_path)
+    with open_recording(path) as recording:
+        assert list(recording.frames())[:-1] == session_of(5)
+
+
+def test_a_million_tables_are_not_looked_at(tmp_path: Path, session_of: SessionOf, write: Write) -> None:
+    path = write(tmp_path / "a.posture", session_of(2))
+    connection = sqlite3.connect(path, isolation_level=None)
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute(
+        f"{ENDLESS[:-1]} LIMIT 3000) INSERT INTO sqlite_schema SELECT 'table', 't' || i, 't' || i, 2, 'CREATE' FROM n"
+    )
+    connection.close()
+    with pytest.raises(NotARecording, match="tables or programs that no recording has"):
+        open_recording(path)
+
+
+def test_what_holds_no_opening_at_its_beginning_is_not_read_to_its_end(
+    tmp_path: Path, session_of: SessionOf, write: Write
+) -> None:
+    whole = write(tmp_path / "whole.posture", session_of(5)).read_bytes()
+    path = tmp_path / "a.posture"
+    path.write_bytes(whole[:100] + b"\1" * (2 << 20) + whole[4096:])
+    with pytest.raises(NotARecording, match="does not hold the beginning"):
+        open_recording(path)
+
+
+def test_eight_megabytes_of_something_else_end_the_search(tmp_path: Path, session_of: SessionOf, write: Write) -> None:
+    frames = session_of(60)
+    whole = write(tmp_path / "whole.posture", frames).read_bytes()
+    middle = len(whole) // 2 // 4096 * 4096
+    path = tmp_path / "a.posture"
+    for strange, is_found in ((b"\1" * (1 << 20), True), (b"\1" * (9 << 20), False), (bytes(9 << 20), True)):
+        path.write_bytes(whole[:4096] + b"\1" + whole[4097:middle] + strange + whole[middle:])
+        with open_recording(path) as recording:
+            given, damage = list(recording.frames()), recording.damage
+        assert (given[:-1] == frames) is is_found
+        assert is_found or "too long" in damage[-1][2]
+        assert is_found or any("missing" in reason for *_, reason in damage)

@@ -49,6 +49,16 @@ def test_hover_says_time_angle_and_kind(opened: Callable[..., Any], desk_hour: O
     assert tip.endswith("forward of baseline")
 
 
+@pytest.mark.parametrize(("dark", "ground"), [(False, "rgb(255, 255, 255)"), (True, "rgb(26, 30, 34)")])
+def test_what_hover_says_is_as_dark_as_the_page(
+    opened: Callable[..., Any], desk_hour: Overview, dark: bool, ground: str
+) -> None:
+    seen = opened(desk_hour, dark=dark)
+    seen.page.mouse.move(*over(seen, 0.5, 0.5))
+    seen.page.wait_for_function(f"({TIPS})().length > 0")
+    assert seen.ask("getComputedStyle(document.querySelector('.bk-Tooltip')).backgroundColor") == ground
+
+
 def test_hover_on_the_ribbon_says_from_when_to_when(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour)
     seen.page.mouse.move(*over(seen, (2215 + 18) / 3636, 0.97))
@@ -181,6 +191,15 @@ def test_a_telephone_scrolls_down_only(opened: Callable[..., Any], desk_hour: Ov
     assert seen.ask("Bokeh.documents[0].roots()[0].toolbar.active_drag") is None
     touch = "getComputedStyle(Bokeh.index.roots[0].canvas_view.events_el).touchAction"
     assert seen.ask(touch) == "auto"
+
+
+def test_a_tap_says_what_hover_says_until_the_page_moves(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour, phone=True)
+    seen.page.touchscreen.tap(*over(seen, (1254 + 18) / 3636, 0.5))
+    seen.page.wait_for_function(f"({TIPS})().length > 0")
+    assert seen.ask(TIPS)[0].endswith("forward of baseline")
+    seen.ask("() => scrollBy(0, 200)")
+    seen.page.wait_for_function(f"({TIPS})().length === 0")
 
 
 def test_paper_is_light_whole_and_fits(opened: Callable[..., Any], desk_hour: Overview) -> None:

@@ -75,7 +75,7 @@ def test_from_afar_least_and_most_stay(session: Any, report_of: Any) -> None:
     for level in levels:
         assert np.nanmin(level.envelope["least"]) == pytest.approx(-21.8, abs=0.01)
         assert np.nanmax(level.envelope["most"]) == pytest.approx(25.8, abs=0.01)
-        assert np.nanmean(level.points["mean_deg"]) == pytest.approx(np.nanmean(levels[0].points["mean_deg"]), abs=0.02)
+        assert np.nanmean(level.points["mean_deg"]) == pytest.approx(np.nanmean(levels[0].points["mean_deg"]), abs=0.1)
         spent = {k: float((s.columns["to_ms"] - s.columns["from_ms"]).sum()) for k, s in level.stretches.items()}
         assert sum(spent.values()) == 5220e3
         assert set(spent) == {"in_range", "forward", "reclined"}
@@ -96,14 +96,14 @@ def test_nothing_is_drawn_over_a_gap(session: Any, report_of: Any) -> None:
 def test_a_plot_in_words_and_numbers(desk_hour: Overview) -> None:
     (lane,) = lanes_of(desk_hour.traces, same_hours=False)
     assert lane_sentence(lane) == (
-        "Half of the time at or below 2.6°, nine tenths of it from -0.1 to 25.5°. Forward of the baseline for 6 min, "
+        "Half of the time at or below 2.5°, nine tenths of it from 0.2 to 25.3°. Forward of the baseline for 6 min, "
         "3 alerts, between 09:00 and 10:00."
     )
     numbers = lane_numbers(lane)
     assert numbers.caption == "The plot in numbers, each 5 min"
     assert len(numbers.rows) == 12
     _, cells = numbers.rows[2]
-    assert [cell.text for cell in cells] == ["09:10", "9.1", "1.2", "22.8", "1.6", "1"]
+    assert [cell.text for cell in cells] == ["09:10", "9.3", "1.2", "22.8", "1.7", "1"]
 
 
 def test_numbers_of_an_hour_that_comes_twice(session: Any, report_of: Any) -> None:
@@ -232,8 +232,11 @@ def test_the_policy_names_the_scripts_that_are_there(desk_hour: Overview) -> Non
 
 def test_nothing_refers_outside(desk_hour: Overview) -> None:
     text = page(desk_hour)
-    for script in scripts_of(text):
-        text = text.replace(script, "")
+    assert re.findall(r"(?:src|href)\s*[=:]\s*[\"'`]?(?:https?:)?//", text) == []
+    hosts = set(re.findall(r"https?://([\w.]+)", text))
+    # Names of XML, and licences of what is in bokeh's script.
+    assert hosts <= {"www.w3.org", "www.foretagsplatsen.se", "jquery.org", "github.com", "tabler.io"}
+    text = re.sub(r"<script[^>]*>.*?</script>", "", text, flags=re.DOTALL)
     assert not re.search(r"https?:|//[a-z]|@import|url\(", text)
     assert [found for found in re.findall(r"\b(?:src|href)\s*=\s*[\"']?([^\"'> ]*)", text) if found[0] != "#"] == []
 

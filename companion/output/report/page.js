@@ -76,6 +76,25 @@
     place.addEventListener("pointerleave", () => { figure.toolbar.active_scroll = null; });
   }
 
+  // A finger does not hover: where it tapped, a pointer is said to be, until the page moves or something else is tapped.
+  function taps(place, events) {
+    const say = (type, at) => events.dispatchEvent(new PointerEvent(type, {
+      isPrimary: true, pointerType: "mouse", pointerId: 1000, clientX: at.clientX, clientY: at.clientY,
+    }));
+    let last = null;
+    const end = () => {
+      if (last !== null) say("pointerout", last);
+      last = null;
+    };
+    place.addEventListener("click", (event) => {
+      if (event.pointerType !== "touch") return;
+      last = { clientX: event.clientX, clientY: event.clientY };
+      say("pointermove", last);
+    });
+    addEventListener("scroll", end, { passive: true });
+    addEventListener("pointerdown", (event) => { if (!place.contains(event.target)) end(); });
+  }
+
   const moves = {
     in: (from, to) => [from + (to - from) / 4, to - (to - from) / 4],
     out: (from, to) => [from - (to - from) / 2, to + (to - from) / 2],
@@ -154,6 +173,7 @@
     if (dark.matches) paint(figure, given.colours.dark);
     const events = view.canvas_view.events_el;
     events.tabIndex = -1;
+    taps(place, events);
     drawn.push({ place, view, figure });
   }
 

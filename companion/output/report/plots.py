@@ -5,7 +5,9 @@ text as a program: what a plot does beyond bokeh (local clocks, dark pages, butt
 Colours are given by role, as tags such as "line_color=axis"; the script of the page changes them with the page's.
 """
 
+import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from typing import Any
 
 import numpy as np
@@ -33,11 +35,17 @@ _ALERT_TIP = "<div class='tip'><b>@wall{%H:%M:%S}</b><br>alert</div>"
 _STACK_TIP = "<div class='tip'><b>@label</b><br>$name: @$name{0.0} min</div>"
 
 
+_ELSEWHERE = re.compile(r"https://(?:[a-z]+\.)*(?:jsdelivr\.net|googleapis\.com|google\.com|bokeh\.org)[^\"'`\s$<>)]*")
+"""Where bokeh's script would fetch formulas, maps and icons from, and its makers' pages: a report has none of these."""
+
+
+@lru_cache(maxsize=1)
 def library() -> str:
-    """Bokeh's own script, as text; nothing but its core is needed."""
+    """Bokeh's own script, as text: nothing but its core, without the addresses that it knows."""
     from bokeh.resources import Resources
 
-    return "\n".join(Resources(mode="inline", components=["bokeh"], minified=True).js_raw)
+    script = "\n".join(Resources(mode="inline", components=["bokeh"], minified=True).js_raw)
+    return _ELSEWHERE.sub("about:blank", script)
 
 
 def angle_plot(lane: Lane, *, height_px: int) -> dict[str, Any]:
