@@ -41,10 +41,10 @@ def main() -> None:
 def take(page: Any, report: Path, part: str, picture: Path) -> None:
     """Open the report, scroll a part of it to the top, and write what is seen once all plots are drawn."""
     page.goto(report.resolve().as_uri())
-    page.wait_for_function("document.documentElement.dataset.plots === 'drawn'")
+    while page.evaluate("document.documentElement.dataset.plots") != "drawn":
+        page.wait_for_timeout(50)
     page.evaluate("(part) => document.querySelector(part).scrollIntoView()", part)
-    page.wait_for_function("Bokeh.documents.every((each) => each.is_idle)")
-    page.wait_for_timeout(500)
+    page.wait_for_timeout(1000)
     page.screenshot(path=picture)
 
 

@@ -14,6 +14,7 @@ import pytest
 from companion.errors import CompanionError, NotARecording, RecordingError, UnsupportedVersion
 from companion.recording import close_cut_off_sessions, open_recording
 from companion.recording import salvage as salvage_module
+from companion.recording.query import Query
 from companion.recording.schema import APPLICATION_ID, TABLES, VERSION, pack_head
 from firmware_protocol.frames import Frame, LinkDown, Opened
 
@@ -268,25 +269,35 @@ def test_embedded_json_that_no_parser_should_meet(tmp_path: Path, session_of: Se
 def test_payloads_are_not_more_than_the_file_has_room_for(
     tmp_path: Path, session_of: SessionOf, write: Write, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Rows can share their overflow pages: gigabytes out of a small file."""
-    frames = session_of(30)
+    """Rows can share their overflow pages: gigabytes out of a small file. Here the file only seems smaller."""
+    frames = session_of(60)
     path = write(tmp_path / "a.posture", frames)
-    size = Path.stat
+    connection = sqlite3.connect(path)
+    enough = sum(len(payload) for (payload,) in connection.execute("SELECT payload FROM frames"))
+    assert sum(map(len, Query(connection, enough).batches())) == len(frames) + 1
+    with pytest.raises(sqlite3.DatabaseError, match="more payloads than the file has room for"):
+        list(Query(connection, enough - 1).batches())
+    connection.close()
 
-    def tiny(self: Path, **options: bool) -> os.stat_result:
-        found = size(self, **options)
-        return os.stat_result([*found[:6], 8_000, *found[7:]]) if self == path else found
+    opened_pages = salvage_module._Pages.opened
 
-    with monkeypatch.context() as patched:
-        patched.setattr(Path, "stat", tiny)
-        with open_recording(path) as recording:
-            given = list(recording.frames())
-    assert given[:-1] == frames  # what SQLite was not trusted with was salvaged, row by row
+    def smaller(where: Path, wal: Path | None) -> salvage_module._Pages:
+        pages = opened_pages(where, wal)
+        pages.bytes = enough // 2
+        return pages
+
+    monkeypatch.setattr(salvage_module._Pages, "opened", smaller)
+    found = salvage_module.salvage(path, None)
+    assert found.capped
+    assert len(frames) // 4 < len(found.frames) < len(frames) * 3 // 4
+
+
+def test_no_chain_of_pages_goes_on_for_ever(tmp_path: Path, session_of: SessionOf, write: Write) -> None:
+    path = write(tmp_path / "a.posture", session_of(2))
     with path.open("rb") as file:
         pages = salvage_module._Pages(file, None)
-        pages.overflow_left = 1
-        assert pages.numbered(2) != b""
-        assert pages.numbered(2) == b""  # no chain of pages goes on for ever
+        pages.overflow_left = 2
+        assert [len(pages.numbered(2)) for _ in range(4)] == [4096, 4096, 0, 0]
 
 
 STRANGE_SIDES: dict[str, Callable[[Path], object]] = {

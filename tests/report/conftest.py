@@ -207,6 +207,14 @@ class Seen:
         """The value of an expression or function of JavaScript."""
         return self.page.evaluate(script, argument)
 
+    def until(self, script: str, argument: object = None) -> None:
+        """Wait for something to be true. The browser's own waiting would evaluate texts, which the page forbids."""
+        for _ in range(400):
+            if self.ask(script, argument):
+                return
+            self.page.wait_for_timeout(25)
+        pytest.fail(f"never true: {script}")
+
 
 Open = Callable[..., Seen]
 
@@ -231,9 +239,9 @@ def opened(browser: Any, tmp_path: Path) -> Iterator[Open]:
         seen.page.on("dialog", lambda dialog: (seen.complaints.append(f"dialog {dialog.message}"), dialog.dismiss()))
         seen.page.on("request", lambda request: seen.requests.append(request.url))
         seen.page.goto(path.as_uri())
-        seen.page.wait_for_function("document.documentElement.dataset.plots !== undefined")
+        seen.until("document.documentElement.dataset.plots !== undefined")
         assert seen.ask("document.documentElement.dataset.plots") == "drawn"
-        seen.page.wait_for_function("Bokeh.documents.every((each) => each.is_idle)")
+        seen.until("Bokeh.documents.every((each) => each.is_idle)")
         return seen
 
     yield open_page

@@ -34,15 +34,11 @@ def over(seen: Any, across: float, down: float) -> tuple[float, float]:
     return box[0] + across * box[2], box[1] + down * box[3]
 
 
-def settled(seen: Any) -> None:
-    seen.page.wait_for_timeout(120)
-
-
 def test_hover_says_time_angle_and_kind(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour)
     # Of 3600 s, from 1234 s on for 40 s forward with 17°; the frame has half a per cent of margin at either side.
     seen.page.mouse.move(*over(seen, (1254 + 18) / 3636, 0.5))
-    seen.page.wait_for_function(f"({TIPS})().length > 0")
+    seen.until(f"({TIPS})().length > 0")
     (tip,) = seen.ask(TIPS)
     assert tip.startswith("09:2")
     assert "° ± 0.7°" in tip
@@ -55,14 +51,14 @@ def test_what_hover_says_is_as_dark_as_the_page(
 ) -> None:
     seen = opened(desk_hour, dark=dark)
     seen.page.mouse.move(*over(seen, 0.5, 0.5))
-    seen.page.wait_for_function(f"({TIPS})().length > 0")
+    seen.until(f"({TIPS})().length > 0")
     assert seen.ask("getComputedStyle(document.querySelector('.bk-Tooltip')).backgroundColor") == ground
 
 
 def test_hover_on_the_ribbon_says_from_when_to_when(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour)
     seen.page.mouse.move(*over(seen, (2215 + 18) / 3636, 0.97))
-    seen.page.wait_for_function(f"({TIPS})().length > 1")
+    seen.until(f"({TIPS})().length > 1")
     assert "walking\n09:36:14 to 09:37:44" in seen.ask(TIPS)
 
 
@@ -96,9 +92,8 @@ def test_near_by_more_points_are_drawn(opened: Callable[..., Any], desk_hour: Ov
     far = seen.ask(points)
     for _ in range(4):
         seen.page.get_by_role("button", name="Zoom in").click()
-    settled(seen)
+    seen.until(f"(far) => Math.min(...({points})()) > 4 * far", max(far))
     assert len(far) == len(seen.ask(points)) == 2
-    assert min(seen.ask(points)) > 4 * max(far)
 
 
 def test_the_wheel_scrolls_the_page_until_the_plot_was_clicked(opened: Callable[..., Any], desk_hour: Overview) -> None:
@@ -107,18 +102,17 @@ def test_the_wheel_scrolls_the_page_until_the_plot_was_clicked(opened: Callable[
     seen.page.mouse.move(*over(seen, 0.5, 0.4))
     before = seen.ask("scrollY")
     seen.page.mouse.wheel(0, 80)
-    seen.page.wait_for_function("(before) => scrollY > before", arg=before)
+    seen.until("(before) => scrollY > before", before)
     assert seen.ask(RANGE) == whole
     place = over(seen, 0.5, 0.4)
     seen.page.mouse.click(*place)
-    settled(seen)
+    seen.until("Bokeh.documents[0].roots()[0].toolbar.active_scroll !== null")
     before = seen.ask("scrollY")
     seen.page.mouse.wheel(0, -120)
-    seen.page.wait_for_function(f"(whole) => ({RANGE})()[0] > whole", arg=whole[0])
+    seen.until(f"(whole) => ({RANGE})()[0] > whole", whole[0])
     assert seen.ask("scrollY") == before
     seen.page.mouse.move(5, 5)
-    settled(seen)
-    assert seen.ask("Bokeh.documents[0].roots()[0].toolbar.active_scroll") is None
+    seen.until("Bokeh.documents[0].roots()[0].toolbar.active_scroll === null")
 
 
 @pytest.mark.parametrize(
@@ -175,8 +169,7 @@ def test_a_dark_page_draws_dark_plots_and_follows_a_change(opened: Callable[...,
     seen = opened(desk_hour, dark=True)
     assert seen.ask(text) == colours(dark=True)["text"]
     seen.page.emulate_media(color_scheme="light")
-    settled(seen)
-    assert seen.ask(text) == colours(dark=False)["text"]
+    seen.until(f"(light) => {text} === light", colours(dark=False)["text"])
     assert seen.ask("getComputedStyle(document.body).backgroundColor") == "rgb(251, 251, 250)"
     assert seen.complaints == []
 
@@ -186,7 +179,7 @@ def test_a_telephone_scrolls_down_only(opened: Callable[..., Any], desk_hour: Ov
     seen = opened(desk_hour, phone=True)
     seen.page.set_viewport_size({"width": width, "height": 844})
     seen.ask("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    settled(seen)
+    seen.until("document.querySelector('.plot').clientWidth < innerWidth")
     assert seen.ask("[document.documentElement.scrollWidth, innerWidth]") == [width, width]
     assert seen.ask("Bokeh.documents[0].roots()[0].toolbar.active_drag") is None
     touch = "getComputedStyle(Bokeh.index.roots[0].canvas_view.events_el).touchAction"
@@ -196,10 +189,10 @@ def test_a_telephone_scrolls_down_only(opened: Callable[..., Any], desk_hour: Ov
 def test_a_tap_says_what_hover_says_until_the_page_moves(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour, phone=True)
     seen.page.touchscreen.tap(*over(seen, (1254 + 18) / 3636, 0.5))
-    seen.page.wait_for_function(f"({TIPS})().length > 0")
+    seen.until(f"({TIPS})().length > 0")
     assert seen.ask(TIPS)[0].endswith("forward of baseline")
     seen.ask("() => scrollBy(0, 200)")
-    seen.page.wait_for_function(f"({TIPS})().length === 0")
+    seen.until(f"({TIPS})().length === 0")
 
 
 def test_paper_is_light_whole_and_fits(opened: Callable[..., Any], desk_hour: Overview) -> None:

@@ -150,6 +150,32 @@ def test_tiles(desk_hour: Overview) -> None:
     }
 
 
+@pytest.mark.parametrize(
+    ("stretches", "calibrated", "share", "sentence"),
+    [
+        (
+            (("unjudged", 600, 0),),
+            False,
+            "nothing was judged",
+            "No angle from a baseline is known. Nothing was judged between 09:00 and 09:10.",
+        ),
+        (
+            (("unjudged", 60, 0), ("forward", 60, 20), ("in_range", 480, 20)),
+            True,
+            "10.0 % of still time, 10.0 % of it not judged",
+            "Half of the time at or below 20.0°, nine tenths of it from 19.2 to 20.8°. Forward of the baseline for "
+            "1 min, 1 alert, between 09:00 and 09:10.",
+        ),
+    ],
+)
+def test_what_was_not_judged_is_said(
+    session: Any, report_of: Any, stretches: Any, calibrated: bool, share: str, sentence: str
+) -> None:
+    overview = report_of(session("2026-10-21T09:00+02:00", *stretches, calibrated=calibrated))
+    assert tiles(overview)[1].parts[1].text == share
+    assert lane_sentence(lanes_of(overview.traces, same_hours=False)[0]) == sentence
+
+
 def test_shares_are_of_the_whole(desk_hour: Overview) -> None:
     found = shares(desk_hour)
     assert [share.kind for share in found] == list(KINDS)

@@ -79,7 +79,7 @@
   // A finger does not hover: where it tapped, a pointer is said to be, until the page moves or something else is tapped.
   function taps(place, events) {
     const say = (type, at) => events.dispatchEvent(new PointerEvent(type, {
-      isPrimary: true, pointerType: "mouse", pointerId: 1000, clientX: at.clientX, clientY: at.clientY,
+      view: window, isPrimary: true, pointerType: "mouse", pointerId: 1000, clientX: at.clientX, clientY: at.clientY,
     }));
     let last = null;
     const end = () => {

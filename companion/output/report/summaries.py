@@ -19,6 +19,7 @@ _NS_PER_MS = 1_000_000
 _MINUTE_MS = 60_000
 _STEPS_MIN = (1, 5, 15, 30, 60, 120, 240, 480, 1440)
 _MOST_ROWS = 24
+_JUDGED = frozenset({"in_range", "forward", "reclined"})
 
 
 def lane_title(lane: Lane) -> str:
@@ -42,6 +43,8 @@ def lane_sentence(lane: Lane) -> str:
         low, middle, high = np.percentile(known, (5, 50, 95))
         angles = f"Half of the time at or below {middle:.1f}°, nine tenths of it from {low:.1f} to {high:.1f}°."
     alerts = sum(len(trace.alerts_utc_ms) for trace in lane.traces)
+    if not _JUDGED & lane.stretches.keys():
+        return f"{angles} Nothing was judged between {_clock(lane, begin)} and {_clock(lane, end)}."
     return (
         f"{angles} Forward of the baseline for {duration_words(_seconds(lane, 'forward', begin, end))}, "
         f"{counted(alerts, 'alert')}, between {_clock(lane, begin)} and {_clock(lane, end)}."

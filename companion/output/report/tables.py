@@ -19,6 +19,7 @@ from companion.tables.instants import duration_words
 DASH = "–"
 _LONG_S = 600
 _FEW_ROWS = 3
+_WORTH_SAYING_PCT = 0.5
 Row = Mapping[str, Any]
 
 
@@ -367,8 +368,13 @@ def _number(label: str, column: str, found: Row, *parts: Shown, unit: str = "") 
 
 
 def _share_of_still(found: Row) -> str:
-    still = float(found.get("still_s") or 0.0)
-    return f"{100 * float(found.get('forward_s') or 0.0) / still:.1f} % of still time" if still else "no still time"
+    """Of still time; how much of that was not judged is said with it, so silence does not look like a day in range."""
+    still, unjudged = (float(found.get(name) or 0.0) for name in ("still_s", "unjudged_s"))
+    if still <= unjudged:
+        return "nothing was judged"
+    words = f"{100 * float(found.get('forward_s') or 0.0) / still:.1f} % of still time"
+    share = 100 * unjudged / still
+    return f"{words}, {share:.1f} % of it not judged" if share >= _WORTH_SAYING_PCT else words
 
 
 def _per_hour(count: int | None, worn_h: float) -> str:
