@@ -148,7 +148,7 @@ class Settings(_Strict):
         """Read what `to_json` wrote; keys that this version does not know are passed over."""
         try:
             flat = json.loads(text)
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise SettingsError("the settings in this recording are not readable.") from error
         if not isinstance(flat, dict):
             raise SettingsError("the settings in this recording are not readable.")

@@ -10,7 +10,7 @@ another command writes it, everything is computed in memory and the answer is th
 import sys
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Final, TypeVar
+from typing import Any, Final, TypeVar
 
 from companion import __version__
 from companion.commands.places import Places, close_cut_off
@@ -22,6 +22,7 @@ from companion.history.schema import TABLES
 from companion.output.progress import Advance, progress
 
 T = TypeVar("T")
+Values = dict[str, Any]
 Wanted = Callable[[History], T]
 
 PATIENCE_S: Final = 2.0
@@ -59,6 +60,20 @@ def rebuilt(where: Places, wanted: Wanted[T]) -> T:
         raise UsageError(f"the history cannot be made anew: {error}.", "Try again later.") from error
     finally:
         _tell(notes)
+
+
+def columns_kept(where: Places, file: Path) -> Values | None:
+    """What the history says of one recording as it is now, and by which version (`computed_by`); None: nothing."""
+    history = readable(where.history) if file.absolute().parent.resolve() == where.sessions.resolve() else None
+    if history is None:
+        return None
+    try:
+        row = history.sessions().get(file.name)
+    except (HistoryDamaged, Unkeepable):
+        return None
+    finally:
+        history.close()
+    return row if row is not None and Stamp(row["size"], row["mtime_ns"]) == stamp_of(file) else None
 
 
 def error_words(error: str, file: Path) -> str:

@@ -11,6 +11,7 @@ from itertools import cycle, islice
 from typing import TYPE_CHECKING, Any, Final
 
 from companion.commands.options import VerifyOptions
+from companion.commands.places import places
 from companion.commands.recorded import opened
 from companion.text import json_text, printable, printable_path
 
@@ -53,11 +54,13 @@ class Verdict:
 
 def run(options: VerifyOptions) -> bool:
     """Check, compute, compare, tell; whether all is equal. Raises RecordingError for what is no recording."""
+    from companion.commands.kept import columns_kept
     from companion.output.progress import progress
 
     recording = opened(options.shared, options.file)
+    kept = columns_kept(places(options.shared.data_dir), recording.path)
     with recording, progress("checking", _READINGS * recording.frame_count) as advance:
-        found = verdict(recording, advance, kept=None)
+        found = verdict(recording, advance, kept)
     if not found.closed:
         print(f"warning: {_no_end(found.file)}", file=sys.stderr)
     for line in [_json_line(found)] if options.as_json else _words(found):

@@ -126,7 +126,7 @@ class Calibration:
             if "kind" not in fields and made.profile == "standing":  # written before there were kinds
                 made = replace(made, kind="standing")
             return _checked(made)
-        except (KeyError, TypeError, AttributeError) as error:
+        except (KeyError, TypeError, AttributeError, OverflowError, RecursionError) as error:
             raise ValueError(f"not a calibration: {error}") from error
 
 

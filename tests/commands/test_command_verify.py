@@ -208,3 +208,19 @@ def test_the_end_of_a_recovered_session_is_an_end(posture: Any, data_dir: Path, 
     assert isinstance(last, Closed)
     assert last.reason == "recovered"
     assert posture("verify", Path(path).name).code == 0
+
+
+def test_a_recording_in_the_history_is_compared_with_it(posture: Any, data_dir: Path, copy: Path) -> None:
+    sessions = data_dir / "sessions"
+    sessions.mkdir(parents=True)
+    path = Path(shutil.move(copy, sessions / "2026-03-01T101500Z_x.posture"))
+    assert judged(posture, path, 0)["history"] == "absent"
+    assert posture("history").code == 0
+    assert judged(posture, path, 0)["history"] == "equal"
+    with sqlite3.connect(data_dir / "history.db") as connection:
+        connection.execute("UPDATE sessions SET alerts = alerts + 1")
+    connection.close()
+    found = judged(posture, path, 1)
+    assert (found["history"], found["differing"], found["equal"]) == ("differs", ["alerts"], False)
+    os.utime(path, ns=(1, 1))  # what the history says is of another state of the file
+    assert judged(posture, path, 0)["history"] == "absent"
