@@ -94,11 +94,11 @@ def length_h(day: date, zone: str) -> float:
 def days_between(from_ns: int, to_ns: int, zone: str) -> Iterator[tuple[date, int, int]]:
     """Local days that a span touches, each with the part of the span in it, `from_ns` <= part < `to_ns`.
 
-    An empty span touches the day it lies in.
+    An empty span touches the day it lies in; what lies beyond the calendar's last day is counted to that day.
     """
     day, at_ns = day_of(from_ns, zone), from_ns
     while True:
-        until_ns = max(min(end_ns(day, zone), to_ns), at_ns)
+        until_ns = max(min(end_ns(day, zone), to_ns), at_ns) if day < date.max else to_ns
         if until_ns > at_ns or from_ns >= to_ns:  # a day that a zone left out has no length
             yield day, at_ns, until_ns
         if until_ns >= to_ns:

@@ -98,6 +98,9 @@ def test_the_ends_of_the_calendar_are_no_error(zone: str) -> None:
     assert day_of(10**30, zone) == date.max
     assert day_of(-(10**30), zone) == date.min
     assert length_h(date.max, zone) == 24.0
+    for from_ns in (10**30, 253_402_300_799 * 10**9):  # far beyond, and over the end
+        to_ns = from_ns + 10 * 86_400 * 10**9
+        assert list(days_between(from_ns, to_ns, "UTC")) == [(date.max, from_ns, to_ns)]
     assert abs(length_h(date.min, zone) - 24.0) < 24.0
 
 
