@@ -35,6 +35,7 @@ class Command(TyperCommand):
             with host.stop_signals(_interrupt):
                 return super().invoke(ctx)
         except KeyboardInterrupt:
+            print("stopped before the end", file=sys.stderr)
             raise typer.Exit(0) from None
         except BrokenPipeError:
             silence_stdout()

@@ -8,7 +8,7 @@ another command writes it, everything is computed in memory and the answer is th
 """
 
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -22,7 +22,7 @@ from companion.history.schema import TABLES
 from companion.output.progress import Advance, progress
 
 T = TypeVar("T")
-Values = dict[str, Any]
+Values = Mapping[str, Any]
 Wanted = Callable[[History], T]
 
 PATIENCE_S: Final = 2.0

@@ -4,11 +4,10 @@ Knows: frames, the recorder. Must never know: where the frames come from.
 """
 
 from collections.abc import Iterable
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from companion.errors import CompanionError, UsageError
+from companion.errors import UsageError
 from firmware_protocol.frames import Closed, Frame
 
 if TYPE_CHECKING:
@@ -27,17 +26,30 @@ def record(path: Path, frames: Iterable[Frame]) -> int:
     try:
         return _write(writer, frames)
     except BaseException:
-        with suppress(CompanionError):
-            writer.close(Closed(t_host_ns=0, reason="given up", count=0))
-        path.unlink(missing_ok=True)
+        writer.discard()
         raise
 
 
 def _write(writer: "RecordingWriter", frames: Iterable[Frame]) -> int:
     for number, frame in enumerate(frames):
         if isinstance(frame, Closed):
-            writer.close(frame)  # which puts in the count and the hash
+            _close(writer, frame)
             return number + 1
         if not writer.put(number, frame):
-            raise UsageError(f"{writer.path} cannot be written: {writer.trouble}.", "Make room, then try again.")
+            raise _no_room(writer)
     raise ValueError("the frames of a session end with Closed")
+
+
+def _close(writer: "RecordingWriter", closed: Closed) -> None:
+    """The end, which puts in the count and the hash; all of it must be in the one file."""
+    try:
+        writer.close(closed)
+    except UsageError as error:
+        raise _no_room(writer) from error
+    if not writer.is_one_file:
+        raise _no_room(writer)
+
+
+def _no_room(writer: "RecordingWriter") -> UsageError:
+    why = writer.trouble or "there is no room for all of it"
+    return UsageError(f"{writer.path} cannot be written: {why}.", "Make room, then try again.")

@@ -5,7 +5,7 @@ Raises UsageError with what the word should have been. Must never know: typer, s
 
 import math
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -126,9 +126,12 @@ def instant(text: str, zone: str | None) -> datetime:
         raise UsageError(f"there is no time zone {name!r}.", "Write an IANA name such as Europe/Paris.") from None
     try:
         found = datetime.fromisoformat(text)
-        return (found.replace(tzinfo=where) if found.tzinfo is None else found).astimezone(where)
+        there = (found.replace(tzinfo=where) if found.tzinfo is None else found).astimezone(UTC).astimezone(where)
     except (ValueError, OverflowError):
         raise UsageError(f"{text!r} is no instant such as 2026-10-25T01:30.", "Write ISO 8601.") from None
+    if found.tzinfo is None and there.replace(tzinfo=None) != found:
+        raise UsageError(f"no clock in {name} showed {text}: they were put forward.", f"It was {there:%H:%M} then.")
+    return there
 
 
 def kind(text: str) -> str:

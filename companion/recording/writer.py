@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final, Self
 
 from companion.errors import UsageError
-from companion.recording.database import Database
+from companion.recording.database import Database, leftovers
 from companion.recording.schema import Row
 from companion.recording.scribe import FrameError, Scribe
 from firmware_protocol.frames import Closed, Frame
@@ -112,6 +112,20 @@ class RecordingWriter:
             return
         self._write_to_the_end(closed)
         self._database.finish()
+
+    def discard(self) -> None:
+        """Give up: the file goes, and what lies beside it. Also where it could not be closed."""
+        with self._wake:
+            self._closed = self._stopping = True
+            self._wake.notify()
+        if self._thread is not None:
+            self._thread.join()
+        self._database.remove()
+
+    @property
+    def is_one_file(self) -> bool:
+        """Whether nothing lies beside the file: after `close`, that there was room to bring everything into it."""
+        return not leftovers(self.path)
 
     def _take(self, number: int, frame: Frame) -> bool:
         if self._stopping or len(self._waiting) >= MAX_WAITING_ROWS or self._waiting_bytes >= MAX_WAITING_BYTES:

@@ -145,7 +145,9 @@ EPISODE_COLUMNS = (
     Column("mean_deg", "deg", "Mean angle forward of the baseline."),
     Column("alerts", "", "Alerts that were raised during it."),
     Column("ended_by", "", "recovered, moved, walked, lay_down, no_data or session_end."),
-    Column("recovery_s", "s", "From its first alert to its end; empty where it had no alert."),
+    Column(
+        "recovery_s", "s", "From its first alert to its end; empty where it had no alert, or the session ended first."
+    ),
 )
 
 EXPOSURE_COLUMNS = (

@@ -95,11 +95,13 @@ def _times(samples: Array, places: Array, taken_ns: Array, t0_host_ns: int) -> A
 
 
 def _marks(samples: Array, here: Array) -> Array:
-    """What tells the order within a segment: the sample's number, else the sensor's clock, else the arrival."""
+    """What tells the order within a segment: the sample's number, else the sensor's clock, else the order of arrival
+    (not its time, which the samples of a packet share).
+    """
     for name in ("index", "t_device_ns"):
         if (samples[name][here] >= 0).all():
             return np.asarray(samples[name])
-    return np.asarray(samples["t_host_ns"])
+    return np.arange(len(samples))
 
 
 def _between(wanted: Array, marks: Array, times_ns: Array) -> Array:

@@ -5,7 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 
+
+@pytest.mark.slow
 def test_every_command_has_its_time(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     table = script("export").figures(tmp_path, hours=1 / 30, rounds=1)
     assert list(table.rows) == [

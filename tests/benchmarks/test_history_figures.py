@@ -4,7 +4,10 @@ from collections.abc import Callable
 from pathlib import Path
 from types import ModuleType
 
+import pytest
 
+
+@pytest.mark.slow
 def test_a_few_days_fill_the_table(script: Callable[[str], ModuleType], tmp_path: Path) -> None:
     history = script("history")
     (table,) = history.measured(tmp_path / "data", days=3, minutes=2.0, rounds=1)

@@ -124,13 +124,13 @@ def test_messages_are_one_printable_line_each(posture, monkeypatch: pytest.Monke
     assert posture("config", "show").err == "error: a name [31m of many lines\nhint\n"
 
 
-def test_ctrl_c_ends_with_zero_and_without_words(posture, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_ends_with_zero_and_says_that_it_was_not_the_end(posture, monkeypatch: pytest.MonkeyPatch) -> None:
     def stop(_options: object) -> None:
         raise KeyboardInterrupt
 
     monkeypatch.setattr("companion.commands.config.show", stop)
     ran = posture("config", "show")
-    assert (ran.code, ran.out, ran.err) == (0, "", "")
+    assert (ran.code, ran.out, ran.err) == (0, "", "stopped before the end\n")
 
 
 def test_an_input_that_ends_is_told(posture, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -171,14 +171,14 @@ def test_a_reader_that_goes_away_is_no_error(data_dir: Path) -> None:
     assert (ran.returncode, ran.stdout, ran.stderr) == (0, "xxx", "")
 
 
-def test_sigterm_ends_with_zero(data_dir: Path) -> None:
+def test_sigterm_ends_with_zero_and_says_that_it_was_not_the_end(data_dir: Path) -> None:
     code = (
         "import os, signal, sys; from companion import cli; from companion.commands import config;"
         "config.show = lambda options: os.kill(os.getpid(), signal.SIGTERM) or signal.pause();"
         "sys.exit(cli.main(['config', 'show']))"
     )
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False, timeout=20)
-    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "", "stopped before the end\n")
 
 
 @pytest.mark.parametrize(

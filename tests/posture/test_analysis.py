@@ -168,7 +168,15 @@ def test_calibrations_that_mean_nothing_are_refused():
         with pytest.raises(ValueError, match=r"up|forward"):
             companion.Calibration.from_axes(up, forward)
     axes = '{"up": [0,0,1], "forward": [1,0,%s]'
-    texts = ("", "[]", "{}", '{"up": 3}', axes % 0 + ', "uncertainty_deg": "x"}', axes % ("1" * 400) + "}", "[" * 99_999)
+    texts = (
+        "",
+        "[]",
+        "{}",
+        '{"up": 3}',
+        axes % 0 + ', "uncertainty_deg": "x"}',
+        axes % ("1" * 400) + "}",
+        "[" * 99_999,
+    )
     for text in texts:
         with pytest.raises(ValueError):  # noqa: PT011 - json and we say different things
             companion.Calibration.from_json(text)

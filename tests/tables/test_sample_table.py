@@ -56,6 +56,17 @@ def test_one_that_was_refused_stands_between_its_neighbours_without_angles(clock
     assert np.array_equal(table.samples["acc_mps2"], samples["acc_mps2"], equal_nan=True)
 
 
+def test_of_a_packet_without_clock_or_counter_none_shares_its_time() -> None:
+    samples = recorded([11, 12, 13, 14, 15])
+    angles = angles_of(samples, [0, 1, 2, 4])
+    samples["index"], samples["t_device_ns"] = -1, -1
+    samples["t_host_ns"] = np.array([0, 0, 1, 1, 1]) * 100 * MS + T0_NS
+    table = SampleTable.of(samples, angles, T0_NS)
+    times_ns = table.t_session_ns
+    assert times_ns[3] == (times_ns[2] + times_ns[4]) // 2
+    assert (np.diff(times_ns) > 0).all()
+
+
 def test_one_that_came_late_stands_in_its_place() -> None:
     samples = recorded([1, 2, 4, 5, 3, 6])
     table = SampleTable.of(samples, angles_of(samples, [0, 1, 2, 3, 5]), T0_NS)
