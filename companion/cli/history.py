@@ -70,7 +70,7 @@ def history(
 def report(
     *,
     files: Files = None,
-    day: Annotated[str | None, typer.Option(metavar="D", help="All of this day, such as 2026-11-22.")] = None,
+    day: Annotated[str | None, typer.Option(metavar="D", help="All of a day: 2026-11-22, today, yesterday.")] = None,
     week: Annotated[
         str | None, typer.Option(metavar="W", help="All of this week, such as 2026-W47, or of a day's week.")
     ] = None,
@@ -81,7 +81,7 @@ def report(
 ) -> None:
     """Write one HTML page that reads without a network: angles over time, episodes, exposure, data quality."""
     if sum((bool(files), day is not None, week is not None)) != 1:
-        raise UsageError("report needs recordings, or --day, or --week.", "`posture sessions` lists them.")
+        raise UsageError("report needs one of: recordings, --day, --week.", "`posture sessions` lists the recordings.")
     from companion.commands import report as command
 
     command.run(
@@ -109,7 +109,9 @@ def delete(
 ) -> None:
     """Delete recordings, and what the history says of them; there is no way back."""
     if sum((bool(files), before is not None, everything)) != 1:
-        raise UsageError("delete needs recordings, or --before, or --all.", "`posture sessions` lists them.")
+        raise UsageError(
+            "delete needs one of: recordings, --before, --all.", "`posture sessions` lists the recordings."
+        )
     from companion.commands import delete as command
 
     command.run(

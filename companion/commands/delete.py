@@ -161,8 +161,8 @@ def _before(day: date, where: Places) -> Iterator[Path]:
         elif header.utc_ns < begin_ns(day, header.zone):
             yield path
     if unknown:
-        noun = "recording does" if unknown == 1 else "recordings do"
-        _warn(f"{unknown} {noun} not say when it began; delete it by its name, as `posture sessions` shows it.")
+        said = "recording does not say when it" if unknown == 1 else "recordings do not say when they"
+        _warn(f"{unknown} {said} began; `posture delete` takes names too, as `posture sessions` shows them.")
 
 
 def _baselines(where: Places) -> list[Path]:

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
     import numpy.typing as npt
 
+    from companion.importing.counting import Numbered
     from companion.importing.reader import Imported
     from companion.settings import Settings
 
@@ -63,13 +64,38 @@ def run(options: ImportOptions) -> None:
 
 
 def _from_npz(options: ImportOptions) -> Motion:
+    from companion.importing import counting, motion
+    from companion.importing.units import Unit
     from companion.simulator import motion_file
 
     if options.columns or options.units:
         raise UsageError("--columns and --units are for CSV files.", "A motion file has names and units of its own.")
-    found = motion_file.read(options.file)
-    samples, rate_hz = found.samples(), _agreed(options.rate_hz, found.rate_hz)
-    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, None, [_what(samples, rate_hz)])
+    found, left_out = motion_file.read_usable(options.file)
+    motion.check_acceleration(found.acc_mps2, Unit("mps2"), "a motion file holds m/s², convert it from {}.")
+    motion.check_rates(found.gyr_radps if found.has_gyroscope else None, "A motion file holds rad/s.")
+    samples = found.samples()
+    t_ns = samples["t_device_ns"]
+    if (t_ns[1:] <= t_ns[:-1]).any():
+        raise UsageError("t_s in the motion file must grow by a nanosecond or more from sample to sample.")
+    measured_hz = None if found.t_s is None else counting.rate_hz(t_ns)
+    if measured_hz is not None and counting.numbered(t_ns, measured_hz).index is None:
+        measured_hz = None  # times that are too uneven have none
+    if measured_hz is not None:
+        _confirm(found.rate_hz, measured_hz)
+    rate_hz = _agreed(options.rate_hz, found.rate_hz)
+    numbered = counting.numbered(t_ns, rate_hz)
+    samples["index"] = -1 if numbered.index is None else numbered.index
+    told = _what(samples, rate_hz, numbered, left_out, measured_hz)
+    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, None, [told])
+
+
+def _confirm(named_hz: float, measured_hz: float) -> None:
+    """Raise UsageError where a motion file names another rate than its times tell."""
+    if abs(named_hz / measured_hz - 1) > _RATE_TOLERANCE:
+        raise UsageError(
+            f"the motion file says {named_hz:.4g} samples a second, but {measured_hz:.4g} by its times.",
+            "Mend sampling_rate or t_s in it.",
+        )
 
 
 def _from_text(options: ImportOptions) -> Motion:
@@ -143,11 +169,19 @@ def _check_rate(rate_hz: float) -> None:
         )
 
 
-def _what(samples: "npt.NDArray[Any]", rate_hz: float) -> str:
+def _what(
+    samples: "npt.NDArray[Any]", rate_hz: float, numbered: "Numbered", left_out: int, measured_hz: float | None
+) -> str:
+    """One line on a motion file, which explains itself but for gaps, and rows that hold no measurement."""
+    from companion.importing.words import gap_words
     from companion.tables.instants import duration_words
 
     kind = "acceleration only" if _without_gyro(samples) else "acceleration and angular rate"
-    return f"read {len(samples)} samples at {rate_hz:.4g} Hz, {duration_words(_end_ns(samples, rate_hz) / 1e9)}, {kind}"
+    lasts = duration_words(_end_ns(samples, rate_hz) / 1e9)
+    measured = "" if measured_hz is None else f" ({measured_hz:.4g} Hz by its times)"
+    rows = f"; {left_out} {'row' if left_out == 1 else 'rows'} without a measurement left out" if left_out else ""
+    told = f"read {len(samples)} samples at {rate_hz:.4g} Hz{measured}, {lasts}, {kind}"
+    return f"{told}; {gap_words(numbered)}{rows}"
 
 
 def _without_gyro(samples: "npt.NDArray[Any]") -> bool:

@@ -6,6 +6,7 @@ Knows: names of files. Must never know: what is in them. Directories are made, m
 """
 
 import re
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -52,10 +53,12 @@ class Places:
 
 
 def places(data_dir: Path | None) -> Places:
-    """Everything under `data_dir` where it is given, else the user's own two directories."""
+    """Everything under `data_dir` where it is given, else the user's own two directories. Raises UsageError."""
     if data_dir is None:
         return Places(data=host.default_data_dir(), config=host.default_config_dir())
     directory = data_dir.expanduser().absolute()
+    if directory.exists() and not directory.is_dir():
+        raise UsageError(f"{directory} is no directory.", "Name one with --data-dir, or leave it out.")
     return Places(data=directory, config=directory)
 
 
@@ -122,3 +125,9 @@ def absent(path: Path) -> Path:
     if not path.absolute().parent.is_dir():
         raise UsageError(f"there is no directory {path.absolute().parent}.", "Make it first, or choose another place.")
     return path
+
+
+def warn_of_name(path: Path) -> None:
+    """Say on stderr where a recording has a name by which it is not found in the data directory."""
+    if path.suffix != SUFFIX:
+        print(f"warning: a recording is listed and counted only where its name ends in {SUFFIX}.", file=sys.stderr)

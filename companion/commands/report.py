@@ -29,6 +29,8 @@ if TYPE_CHECKING:
 RECOVERED = "recovered"
 """Why a session ended that got its end from a later start."""
 
+_SUFFIXES = ("", ".html", ".htm")
+
 _PAGE_FRAMES = 60_000
 """For the progress bar: the page takes about as long as so many frames, however many there are."""
 
@@ -36,6 +38,7 @@ _PAGE_FRAMES = 60_000
 def run(options: ReportOptions) -> None:
     """Write the page and print its path; nothing is written where anything is in the way."""
     _need_extra()
+    _need_page(options.out)
     recordings = _of_files(options) if options.files else _of_days(options)
     target = absent(options.out if options.out is not None else Path(_file_name(options, recordings)))
     from companion.output.progress import progress
@@ -54,6 +57,15 @@ def _need_extra() -> None:
         raise UsageError(
             "The report needs the extra `report`.",
             'Install it with: pip install "posture-companion[report]"',
+        )
+
+
+def _need_page(out: Path | None) -> None:
+    """A page under another kind's name could be opened by nothing that goes by names."""
+    if out is not None and out.suffix.lower() not in _SUFFIXES:
+        raise UsageError(
+            f"{printable_path(out)} is not the name of a page: a report is HTML.",
+            "Choose a name that ends in .html; a browser prints the page, also into a PDF file.",
         )
 
 

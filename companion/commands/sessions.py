@@ -36,8 +36,7 @@ class Listed:
 def run(options: SessionsOptions) -> None:
     """Print a table, or one JSON object a line.
 
-    With the recordings' own settings most of it is known from the history; with others each recording is computed, and
-    printed as soon as it is.
+    With the recordings' own settings most of it is known from the history; with others each recording is computed.
     """
     where = places(options.shared.data_dir)
     found = _with_settings(where, options.shared) if options.shared.settings else from_history(where, _all_in(where))
@@ -50,11 +49,17 @@ def run(options: SessionsOptions) -> None:
         print(f"There are no recordings in {where.sessions} yet.", file=sys.stderr)
 
 
-def _with_settings(where: Places, shared: Shared) -> Iterator[Listed]:
+def _begin(one: Listed) -> str:
+    """When it began, as a text that sorts; what cannot be read comes last, as its name says."""
+    return "" if one.columns is None else str(one.columns["started_utc"])
+
+
+def _with_settings(where: Places, shared: Shared) -> list[Listed]:
     from companion.recording import sessions_in
 
     close_cut_off(where)
-    return (listed(file.absolute(), shared) for file in sessions_in(where.sessions))
+    found = [listed(file.absolute(), shared) for file in sessions_in(where.sessions)]
+    return sorted(found, key=_begin, reverse=True)
 
 
 def _all_in(where: Places) -> Callable[[History], list[Listed]]:
@@ -63,7 +68,8 @@ def _all_in(where: Places) -> Callable[[History], list[Listed]]:
 
         known = history.sessions()
         files = (file.absolute() for file in sessions_in(where.sessions))
-        return [_known(file, known[file.name]) for file in files if file.name in known]
+        found = [_known(file, known[file.name]) for file in files if file.name in known]
+        return sorted(found, key=_begin, reverse=True)
 
     return read
 

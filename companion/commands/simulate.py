@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from companion import host
 from companion.commands.options import SimulateOptions
-from companion.commands.places import absent, places
+from companion.commands.places import absent, places, warn_of_name
 from companion.commands.settings_file import in_force
 from firmware_protocol.frames import Closed, Frame, Tick
 
@@ -53,6 +53,7 @@ def _to_file(path: Path, body: "Body", faults: "Faults", options: SimulateOption
         record(path, _watched(conducted(_frames(body, faults, settings, options), asked, refused), advance))
     for reason in refused:
         print(f"warning: {reason}", file=sys.stderr)
+    warn_of_name(path)
     print(path.absolute())
 
 

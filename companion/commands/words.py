@@ -12,7 +12,7 @@ from zoneinfo import ZoneInfo
 from companion import host
 from companion.commands.options import Shared, Simulation, Style
 from companion.errors import UsageError
-from companion.tables.calendar import parse_day, parse_week
+from companion.tables.calendar import day_of, parse_day, parse_week
 
 DEFAULT_STORY = "demo"
 KEY_BYTES = 16
@@ -99,11 +99,13 @@ def key(text: str) -> bytes:
 
 
 def local_day(text: str) -> date:
-    """A date such as 2026-11-22."""
+    """A date such as 2026-11-22, or "today" or "yesterday" here."""
+    if text in ("today", "yesterday"):
+        return day_of(host.utc_ns(), host.zone_name()) - timedelta(days=text == "yesterday")
     try:
         return parse_day(text)
-    except ValueError as error:
-        raise UsageError(f"{error}.", "Write YEAR-MONTH-DAY.") from None
+    except ValueError:
+        raise UsageError(f"{text!r} is no date such as 2026-11-22.", "Write YEAR-MONTH-DAY.") from None
 
 
 def local_week(text: str) -> date:

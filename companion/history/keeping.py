@@ -22,6 +22,7 @@ Tell = Callable[[str], None]
 
 _MAGIC: Final = b"SQLite format 3\x00"
 _HEADER_BYTES: Final = 100
+_BEGINNING_BYTES = 1 << 16  # the definitions of tables stand in the first pages
 _BESIDE: Final = ("-journal", "-wal", "-shm")
 _LOOK_AGAIN_S: Final = 0.05
 
@@ -218,9 +219,16 @@ def _trouble(path: Path) -> str:
 
 
 def _is_ours(path: Path) -> bool:
+    """Whether it was made here: by its header, or by what stands in it where the header is damaged."""
     with suppress(OSError):
-        return not _trouble(path)
+        return not _trouble(path) or (not path.is_symlink() and host.is_regular_file(path) and _has_our_tables(path))
     return False
+
+
+def _has_our_tables(path: Path) -> bool:
+    with path.open("rb") as file:
+        beginning = file.read(_BEGINNING_BYTES)
+    return b"CREATE TABLE sessions" in beginning and b"median_recovery_s" in beginning
 
 
 def _version(path: Path) -> int:

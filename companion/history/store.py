@@ -11,6 +11,7 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import date
+from math import isfinite
 from pathlib import Path
 from typing import Any, Final, Self
 
@@ -187,7 +188,7 @@ class History:
         with _suspicion():
             rows = self._connection.execute(chosen, values).fetchall()
         for row in rows:
-            if not all(map(isinstance, row, allowed)):
+            if not all(map(isinstance, row, allowed)) or not all(map(isfinite, filter(_is_real, row))):
                 raise HistoryDamaged(f"a value in {table} is not of its type")
         return [dict(zip(columns, row, strict=True)) for row in rows]
 
@@ -225,6 +226,10 @@ def _bound(kind: str, value: Any) -> object:
     if isinstance(plain, int) and abs(plain) > _BIGGEST:
         raise OverflowError(f"{plain} is too large to be kept")
     return plain
+
+
+def _is_real(value: object) -> bool:
+    return isinstance(value, float)
 
 
 def _is_date(text: str) -> bool:

@@ -8,18 +8,21 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+import numpy as np
+
 from companion.errors import UsageError
 from companion.importing.headers import Said, said
-from companion.importing.loggers import ACCELERATION, TURNING, Kind, label_place, recognised
+from companion.importing.loggers import ACCELERATION, TURNING, Kind, is_parted, label_place, recognised
 from companion.importing.numbers import number
 from companion.importing.shape import Shape
-from companion.importing.stamps import epoch_unit, form_of, texts_ns
+from companion.importing.stamps import epoch_unit, form_of, has_offset
 from companion.importing.units import FACTORS, USUAL, Unit, asked, fitting, listed
 from companion.text import printable
 
 QUANTITIES = ("t", *ACCELERATION, *TURNING)
 _EXAMPLES = {"--columns": "t=time,ax=accX,ay=accY,az=accZ", "--units": "t=ms,acc=g,gyr=dps"}
 _USUAL_STEP_NS = (1e6, 1e9)  # 1000 to 1 samples a second
+_DAYS, _DAY_NS = (20_000, 80_000), 86_400e9  # days since 1900, as spreadsheets count them: 1954 to 2119
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +43,7 @@ class Plan:
     t_form: str  # "number", "instant", "clock" or, without a time, ""
     epoch: bool  # whether the times count from 1970
     kind: Kind | None  # of a logger's file
+    naive: bool = False  # whether times are what a wall clock showed, without an offset
     free: bool = False  # of what acceleration there is, gravity was taken out
     why: str = ""
 
@@ -90,10 +94,19 @@ def plan_of(name: str, file_name: str, shape: Shape, wanted: Asked) -> Plan:
     """How to read the table of a file; raises UsageError where something is not told, or told twice."""
     if any(axis in wanted.columns for axis in (*ACCELERATION, *TURNING)):
         return _mapped(name, shape, wanted)
+    if is_parted(file_name, shape.names):
+        raise _parted(name)
     found = recognised(file_name, shape.names)
     if found is not None:
         return _of_logger(name, shape, wanted, *found)
     return _self_explained(name, shape, wanted)
+
+
+def _parted(name: str) -> UsageError:
+    return UsageError(
+        f"{name} holds acceleration without gravity, and gravity apart from it, each in units that a setting changes.",
+        "Add accelerationX and gravityX in one unit, Y and Z too, and name the sums: --columns t=time,ax=sumX,...",
+    )
 
 
 def _known(table: Mapping[str, object], names: Sequence[str], option: str) -> None:
@@ -268,7 +281,8 @@ def _timed(
         every["t"] = Unit(epoch_unit(value) or _told_unit(name, shape, columns["t"]))
     own = columns.get("wall", columns.get("t")) == columns.get("t")  # else another column tells the time of day
     epoch = form == "number" and own and epoch_unit(value) == every["t"].name
-    return Plan(columns, shape.names, every, form, epoch, kind, free, why)
+    naive = form == "instant" and not has_offset(first)
+    return Plan(columns, shape.names, every, form, epoch, kind, naive, free, why)
 
 
 def _told_unit(name: str, shape: Shape, place: int) -> str:
@@ -276,10 +290,18 @@ def _told_unit(name: str, shape: Shape, place: int) -> str:
     found = _said(shape, place)
     if found is not None and found.kind == "t" and found.unit is not None:
         return found.unit
-    column = repr(printable(shape.names[place]))
+    raise UsageError(
+        f"the column {printable(shape.names[place])!r} of {name} tells no unit of time.", _likely_unit(shape, place)
+    )
+
+
+def _likely_unit(shape: Shape, place: int) -> str:
+    """Which unit of time the first rows would fit, as a hint."""
     cells = [row[place] for row in shape.first_rows if place < len(row)]
-    t_ns = sorted(texts_ns([cell for cell in cells if form_of(cell) == "number"], "number", "ns").tolist())
-    steps = sorted(after - before for before, after in pairwise(t_ns) if after > before)
-    fits = fitting("t", steps[len(steps) // 2], *_USUAL_STEP_NS) if steps else []
-    likely = f" (rows are {steps[len(steps) // 2]} apart)" if fits else ""
-    raise UsageError(f"the column {column} of {name} tells no unit of time.", f"Name it: --units t=ms{likely}")
+    times = sorted(t for cell in cells if np.isfinite(t := number(cell, shape.comma)))
+    steps = sorted(after - before for before, after in pairwise(times) if after > before)
+    step = steps[len(steps) // 2] if steps else 0.0
+    if step and _DAYS[0] < times[0] < _DAYS[1] and _USUAL_STEP_NS[0] <= step * _DAY_NS <= _USUAL_STEP_NS[1]:
+        return "It seems to count days, as spreadsheets do: write it as a date and time, or in seconds."
+    fits = fitting("t", step, *_USUAL_STEP_NS)
+    return f"Name it: --units t={fits[0] if fits else 'ms'}" + (f" (rows are {step:.3g} apart)" if step else "")

@@ -92,6 +92,8 @@ _POLAR_UNITS = {"t": "ns", "acc": "mg", "gyr": "dps"}
 _MOVESENSE_MS = {"t": r"Timestamp \(ms\)"}
 _MOVESENSE_UNITS = {"t": "ms", "acc": "mps2", "gyr": "dps"}
 
+_PARTED_FILES = ("wristmotion.csv", "headphone.csv")
+
 KINDS: Sequence[Kind] = (
     # Android: TotalAcceleration has gravity, Accelerometer has none. iOS: only Accelerometer and, if ticked, Gravity.
     _sensor_logger(r"TotalAcceleration\.csv", "acc"),
@@ -206,6 +208,16 @@ def recognised(file_name: str, header: Sequence[str]) -> tuple[Kind, dict[str, i
         if None not in places.values():
             return kind, {name: place for name, place in places.items() if place is not None}
     return None
+
+
+def is_parted(file_name: str, header: Sequence[str]) -> bool:
+    """Whether a file is one of Sensor Logger's of a watch or headphones: gravity and what is without it in columns.
+
+    UNITS.md has both in g or in m/s² for a watch, by a setting, and for headphones only one of the two.
+    """
+    names = {name.strip()[:_LONGEST].lower() for name in header}
+    parts = {kind + axis for kind in ("acceleration", "gravity") for axis in "xyz"}
+    return file_name.lower() in _PARTED_FILES and parts <= names
 
 
 def label_place(kind: Kind, header: Sequence[str]) -> int | None:

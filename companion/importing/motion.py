@@ -10,7 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from companion.errors import UsageError
-from companion.importing import stamps, timing
+from companion.importing import counting, stamps, timing
+from companion.importing.clocks import utc_of
 from companion.importing.columns import Plan
 from companion.importing.loggers import ACCELERATION, TURNING
 from companion.importing.numbers import Taken
@@ -21,6 +22,9 @@ Floats = npt.NDArray[np.float64]
 Times = npt.NDArray[np.int64]
 
 MOST_ACC_MPS2 = 15.9 * STANDARD_GRAVITY_MPS2
+NO_ACC_MPS2 = 1e9
+"""What is more is no measurement at all, and left out like a cell that is no number."""
+
 FASTEST_RADPS = np.radians(2200)
 """No trunk does more than these two: the pipeline leaves such samples out."""
 
@@ -41,26 +45,34 @@ class Rows:
     gyr: Floats | None
     left_out: dict[str, int] = field(default_factory=dict)  # reason: how many rows
     packet: float = 0.0
+    clock_changes: int = 0  # of the wall clock that was read, within the rows
+    moved: int = 0  # rows that came late and were put between their neighbours
 
 
-def cleaned(parts: Sequence[Taken], plan: Plan) -> Rows:
-    """All blocks of a table as usable rows; raises UsageError where none is left, or their times make no sense."""
+def cleaned(parts: Sequence[Taken], plan: Plan, zone: str = "UTC") -> Rows:
+    """All blocks of a table as usable rows; raises UsageError where none is left, or their times make no sense.
+
+    Times are in UTC where they are dates: those without an offset are taken to be of `zone`.
+    """
     values = _in_si(np.concatenate([part.values for part in parts]), plan)
     t_ns = _times(parts, plan)
     acc = values[:, :3] if ACCELERATION[0] in plan.columns else None
     gyr = values[:, -3:] if TURNING[0] in plan.columns else None
     if acc is not None and gyr is not None and not _finite(gyr).any():  # no gyroscope: its columns are empty
         gyr, values = None, acc
-    usable = _finite(values[:, :3])
+    usable = _finite(values[:, :3]) & (np.abs(np.nan_to_num(values[:, :3])).max(axis=1) < NO_ACC_MPS2)
     if t_ns is not None:
         usable &= t_ns != stamps.NONE_NS
     rows = Rows(t_ns, acc, gyr, {"too short": sum(part.short for part in parts)})
+    rows.left_out["with more cells than the header names"] = sum(part.long for part in parts)
     rows.left_out["with a cell that is empty or no number"] = int((~usable).sum())
     if not usable.any():
         if t_ns is not None and _finite(values[:, :3]).any():
             raise UsageError("no row of the file holds a time that can be read.", _needed(plan))
         raise UsageError("no row of the file holds all the numbers that are needed.", _needed(plan))
     _keep(rows, usable)
+    if rows.t_ns is not None and plan.naive:
+        rows.t_ns, rows.clock_changes = utc_of(rows.t_ns, zone)
     _in_order(rows, values[usable])
     _without_slips(rows)
     return rows
@@ -108,6 +120,7 @@ def _in_order(rows: Rows, values: Floats) -> None:
     found = timing.ordered(rows.t_ns, values)
     _keep(rows, found.kept)
     rows.t_ns, rows.packet = found.t_ns, found.packet
+    rows.moved = found.moved
     rows.left_out["that repeat the row before"] = found.repeated
     rows.left_out["out of the order of time"] = found.back
 
@@ -122,14 +135,14 @@ def _without_slips(rows: Rows) -> None:
         return
     rows.gyr[~whole] = np.nan
     kept = np.ones(len(whole), dtype=np.bool_)
-    for first, end in timing.stretches(~whole):
+    for first, end in counting.stretches(~whole):
         kept[first:end] = end - first >= _SHORT_STRETCH
     rows.left_out["without the angular rate that others have"] = int((~kept).sum())
     _keep(rows, kept)
 
 
-def check_acceleration(acc: Floats, unit: Unit) -> None:
-    """A sensor measures gravity on the whole; raises UsageError that says which unit would fit."""
+def check_acceleration(acc: Floats, unit: Unit, option: str = "--units acc={}") -> None:
+    """A sensor measures gravity on the whole; raises UsageError that says which unit would fit, and what to do then."""
     norm = float(np.median(np.linalg.norm(acc, axis=1)))
     low, high = _GRAVITY_MPS2
     if low < norm < high:
@@ -139,7 +152,9 @@ def check_acceleration(acc: Floats, unit: Unit) -> None:
     shown = f"the acceleration is {raw:.4g} {unit.name} on the whole, which is not gravity"
     if not fits and norm < _FREE_MPS2:
         raise UsageError(f"{shown}: it seems to have been taken out.", _WITH_GRAVITY)
-    likely = f"It would be gravity in {' or '.join(fits)}: --units acc={fits[0]}" if fits else "Is it an acceleration?"
+    likely = (
+        f"It would be gravity in {' or '.join(fits)}: {option.format(fits[0])}" if fits else "Is it an acceleration?"
+    )
     raise UsageError(f"{shown}.", likely)
 
 
@@ -151,18 +166,18 @@ def without_gravity(name: str, beside: str = "") -> UsageError:
     return UsageError(f"{name} holds acceleration without gravity only.", beside or _WITH_GRAVITY)
 
 
-def check_rates(gyr: Floats | None) -> None:
+def check_rates(gyr: Floats | None, hint: str = "Name their unit: --units gyr=dps") -> None:
     """No body turns that fast; raises UsageError."""
     if gyr is None:
         return
     known = gyr[_finite(gyr)]
     if len(known) and float(np.mean(np.abs(known) > FASTEST_RADPS)) > 0.01:
-        raise UsageError("the angular rates are beyond what a body can do.", "Name their unit: --units gyr=dps")
+        raise UsageError("the angular rates are beyond what a body can do.", hint)
 
 
 def oddities(acc: Floats, gyr: Floats | None) -> Mapping[str, int]:
     """How many samples are beyond what a trunk does, and how many at the end of a sensor's usual range."""
-    with np.errstate(invalid="ignore"):
+    with np.errstate(invalid="ignore", over="ignore"):
         beyond = np.linalg.norm(acc, axis=1) >= MOST_ACC_MPS2
         if gyr is not None:
             beyond |= np.linalg.norm(gyr, axis=1) > FASTEST_RADPS

@@ -27,6 +27,7 @@ class Wanted:
     t_form: str  # "number", "instant" or "clock"
     t_unit: str
     label_place: int | None  # a cell that names what a row belongs to
+    width: int = 10**9  # so many cells a line may have, empty ones at its end not counted
 
     @property
     def last(self) -> int:
@@ -42,6 +43,7 @@ class Taken:
     values: Floats
     short: int  # lines with too few cells, which are in neither
     labels: frozenset[str]
+    long: int = 0  # lines with too many, which are in neither
 
 
 def take(text: str, wanted: Wanted) -> Taken:
@@ -51,10 +53,12 @@ def take(text: str, wanted: Wanted) -> Taken:
         return found
     lines = [line for line in text.split("\n") if line.strip() and not is_comment(line)]
     rows = [cut(line, wanted.delimiter) for line in lines]
-    whole = [row for row in rows if len(row) > wanted.last]
+    fitting = [row for row in rows if not any(map(str.strip, row[wanted.width :]))]
+    whole = [row for row in fitting if len(row) > wanted.last]
     values = np.array([[number(row[place], wanted.comma) for place in wanted.places] for row in whole])
     t_ns = None if wanted.t_place is None else _times([row[wanted.t_place] for row in whole], wanted)
-    return Taken(t_ns, values.reshape(-1, len(wanted.places)), len(rows) - len(whole), _labels(whole, wanted))
+    short, long = len(fitting) - len(whole), len(rows) - len(fitting)
+    return Taken(t_ns, values.reshape(-1, len(wanted.places)), short, _labels(whole, wanted), long)
 
 
 def number(cell: str, comma: bool) -> float:
@@ -73,7 +77,7 @@ def number(cell: str, comma: bool) -> float:
 def _at_once(text: str, wanted: Wanted) -> Taken | None:
     """The same by numpy, where every line is plain; else None."""
     lines = [line for line in text.split("\n") if line and not line.isspace()]
-    if any(line.lstrip()[:1] in "#/%" for line in lines):
+    if any(line.lstrip()[:1] in "#/%" for line in lines) or any(_is_long(line, wanted) for line in lines):
         return None
     first = () if wanted.t_place is None or wanted.t_form != "number" else (wanted.t_place,)
     places, as_number = (*first, *wanted.places), bool(first)
@@ -86,6 +90,12 @@ def _at_once(text: str, wanted: Wanted) -> Taken | None:
         t_ns = _times([_cell(line, wanted.delimiter, wanted.t_place) for line in lines], wanted)
     labels = _labels([cut(line, wanted.delimiter) for line in lines] if wanted.label_place is not None else [], wanted)
     return Taken(t_ns, values, 0, labels)
+
+
+def _is_long(line: str, wanted: Wanted) -> bool:
+    if wanted.delimiter == " ":
+        return len(line.split()) > wanted.width
+    return line.count(wanted.delimiter) >= wanted.width <= line.rstrip(f" \r{wanted.delimiter}").count(wanted.delimiter)
 
 
 def _loaded(lines: Sequence[str], places: Sequence[int], wanted: Wanted) -> Floats | None:

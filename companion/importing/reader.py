@@ -5,15 +5,16 @@ Must never know: recordings, baselines.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from companion import host
 from companion.errors import UsageError
-from companion.importing import joining, motion, numbers, stamps, started, timing
+from companion.importing import counting, experiment, joining, motion, numbers, stamps, started
 from companion.importing.chosen import Chosen, File, chosen
 from companion.importing.columns import Asked, Plan, asked_for, plan_of
 from companion.importing.loggers import ACCELERATION, TURNING
@@ -39,15 +40,20 @@ class Imported:
     chosen: Chosen
     left_out: dict[str, int]
     packet: float  # rows that shared a time; 0: none did
+    moved: int = 0  # rows that came late and were put between their neighbours
+    paused: Sequence[experiment.Pause] = ()
+    _numbered: dict[float, counting.Numbered] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def rate_hz(self) -> float | None:
         """The rate by the file's own times; None where it tells none."""
-        return None if self.t_ns is None else timing.rate_hz(self.t_ns)
+        return None if self.t_ns is None else counting.rate_hz(self.t_ns)
 
-    def numbered(self, rate_hz: float) -> timing.Numbered:
+    def numbered(self, rate_hz: float) -> counting.Numbered:
         """The samples' numbers at a rate, and the gaps between them."""
-        return timing.numbered(self._times_ns(rate_hz), rate_hz)
+        if rate_hz not in self._numbered:
+            self._numbered[rate_hz] = counting.numbered(self._times_ns(rate_hz), rate_hz)
+        return self._numbered[rate_hz]
 
     def samples(self, rate_hz: float) -> npt.NDArray[Any]:
         """The motion as SAMPLES; the device clock begins at 0, and gaps show in the numbers."""
@@ -73,19 +79,44 @@ class Understood:
         main, acc = self._acceleration(advance)
         gyr, packet = acc.gyr, acc.packet
         if self.chosen.gyr is not None:
-            turning = _rows(self.chosen.gyr, advance)
+            turning = self._rows(self.chosen.gyr, advance)
             gyr = joining.joined(_stream(acc, acc.acc), _stream(turning, turning.gyr))
         assert acc.acc is not None
         motion.check_acceleration(acc.acc, main.plan.units["acc"])
         motion.check_rates(gyr)
-        return Imported(acc.t_ns, acc.acc, gyr, self._start(main, acc), self.chosen, acc.left_out, packet)
+        return Imported(
+            acc.t_ns,
+            acc.acc,
+            gyr,
+            self._start(main, acc),
+            self.chosen,
+            acc.left_out,
+            packet,
+            acc.moved,
+            [pause for pause in self._pauses(main) if acc.t_ns is not None and acc.t_ns[0] < pause.at_ns],
+        )
+
+    def _rows(self, file: File, advance: Advance) -> motion.Rows:
+        rows = _rows(file, advance)
+        paused = self._pauses(file)
+        if rows.t_ns is not None and paused:
+            rows.t_ns = experiment.passed(rows.t_ns, paused)
+        return rows
+
+    def _pauses(self, file: File) -> Sequence[experiment.Pause]:
+        return experiment.pauses(self._times_of_experiment(file))
+
+    def _times_of_experiment(self, file: File) -> str:
+        """What lies beside a file of phyphox; "" for other files."""
+        kind = file.plan.kind
+        return self.beside.get(experiment.NAME, "") if kind is not None and kind.logger == "phyphox" else ""
 
     def _acceleration(self, advance: Advance) -> tuple[File, motion.Rows]:
         if self.chosen.acc is not None:
-            return self.chosen.acc, _rows(self.chosen.acc, advance)
+            return self.chosen.acc, self._rows(self.chosen.acc, advance)
         assert self.chosen.free is not None
         assert self.chosen.gravity is not None
-        free, gravity = _rows(self.chosen.free, advance), _rows(self.chosen.gravity, advance)
+        free, gravity = (self._rows(file, advance) for file in (self.chosen.free, self.chosen.gravity))
         total = joining.added(_stream(free, free.acc), _stream(gravity, gravity.acc))
         if not len(total.t_ns):
             raise UsageError("acceleration and gravity were not taken at one time.", "Is it one recording?")
@@ -96,9 +127,8 @@ class Understood:
         if rows.t_ns is None:
             return started.of_preamble(file.shape.preamble)
         first_ns = int(rows.t_ns[0])
-        found = _own_start(file, first_ns) or started.of_preamble(file.shape.preamble)
-        if file.plan.kind is not None and file.plan.kind.logger == "phyphox" and "meta/time.csv" in self.beside:
-            found = started.of_experiment(self.beside["meta/time.csv"], first_ns) or found
+        found = _own_start(file, rows, first_ns) or started.of_preamble(file.shape.preamble)
+        found = experiment.start(self._times_of_experiment(file), first_ns) or found
         zone = started.zone_of(self.beside.get("metadata.csv", ""))
         return Start(found.utc_ns, zone, found.told_by) if found and zone else found
 
@@ -148,6 +178,8 @@ def _file(source: Source, wanted: Asked) -> File:
     if encoding is None:
         raise UsageError(f"{source.name} cannot be read: it is no text.", "Save it as CSV in UTF-8.")
     text = head.decode(encoding, errors="replace")
+    if not text.strip():
+        raise UsageError(f"{source.name} is empty.", "Name the file that holds the motion.")
     if max(map(len, text.splitlines()), default=0) > LONGEST_LINE:
         raise too_long(source.name)
     shape = shape_of(text, encoding)
@@ -166,6 +198,7 @@ def _rows(file: File, advance: Advance) -> motion.Rows:
         t_form=plan.t_form,
         t_unit=plan.units["t"].name,
         label_place=plan.label,
+        width=len(shape.names),
     )
     parts, labels, count = [], set[str](), 0
     for block in _below_header(file.source.blocks(shape.encoding, advance), shape):
@@ -176,7 +209,7 @@ def _rows(file: File, advance: Advance) -> motion.Rows:
             raise UsageError(f"{file.source.name} has more than {MOST_ROWS} rows.", "Cut it into parts.")
         if len(labels) > 1:
             raise _several(file.source.name, sorted(labels))
-    return motion.cleaned(parts or [numbers.take("", wanted)], plan)
+    return motion.cleaned(parts or [numbers.take("", wanted)], plan, host.zone_name())
 
 
 def _below_header(blocks: Iterable[str], shape: Shape) -> Iterator[str]:
@@ -202,7 +235,7 @@ def _stream(rows: motion.Rows, values: npt.NDArray[np.float64] | None) -> joinin
     return joining.Stream(rows.t_ns, values)
 
 
-def _own_start(file: File, first_ns: int) -> Start | None:
+def _own_start(file: File, rows: motion.Rows, first_ns: int) -> Start | None:
     """The start by the table's own columns."""
     plan, told_by = file.plan, ""
     if "wall" in plan.columns and plan.columns["wall"] != plan.columns.get("t"):
@@ -215,6 +248,8 @@ def _own_start(file: File, first_ns: int) -> Start | None:
         zone = plan.columns.get("zone")
         offset = None if zone is None else started.header_offset(plan.names[zone])
         return started.of_utc(first_ns, told_by, offset)
+    if plan.naive:
+        return started.of_local(first_ns, told_by, rows.clock_changes)
     cell = _first_cell(file, plan)
     return started.of_cell(cell, "ns", 0, told_by) if plan.t_form == "instant" and cell else None
 

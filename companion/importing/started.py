@@ -13,17 +13,19 @@ from zoneinfo import ZoneInfo
 
 from companion import host
 from companion.importing import stamps
+from companion.tables import calendar
 
 _PREAMBLE = re.compile(r"^\W*start[ _]?time\W*(\d{4}\D.*)$", re.IGNORECASE)
 _INSIDE = re.compile(r"\d{4}[-/]\d{1,2}[-/]\d{1,2}[T _]\d{1,2}:\d{2}:\d{2}(?:[.,:_]\d+)?")
 _HEADER_OFFSET = re.compile(r"\(([+-]?)(\d\d):?(\d\d)\)")
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _S_NS = 10**9
+_LARGEST_OFFSET = 24 * 60  # minutes, which no zone has
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The wall clock at the first sample, the IANA zone, and where both come from, for people."""
+    """The wall clock at the first sample, the zone (as `calendar.zone_of` takes it), and where both come from."""
 
     utc_ns: int
     zone: str
@@ -32,7 +34,7 @@ class Start:
     @property
     def instant(self) -> datetime:
         """The same as a point in time in its zone."""
-        return (_EPOCH + timedelta(microseconds=self.utc_ns // 1000)).astimezone(ZoneInfo(self.zone))
+        return (_EPOCH + timedelta(microseconds=self.utc_ns // 1000)).astimezone(calendar.zone_of(self.zone))
 
     def words(self) -> str:
         """For people: "2026-03-02 09:00:00+01:00 (Europe/Berlin), from 'time'"."""
@@ -81,18 +83,12 @@ def of_preamble(lines: Sequence[str]) -> Start | None:
     return None
 
 
-def of_experiment(text: str, first_ns: int) -> Start | None:
-    """The start by phyphox's meta/time.csv: the wall clock at points of the experiment's time."""
-    told: Start | None = None
-    for row in _rows(text):
-        if row.get("event") != "START":
-            continue
-        at, system = row.get("experiment time", "").replace(",", "."), row.get("system time", "").replace(",", ".")
-        offset = _offset(row.get("system time text", ""))
-        at_ns, utc_ns = (int(stamps.texts_ns([cell], "number", "s")[0]) for cell in (at, system))
-        if stamps.NONE_NS not in (at_ns, utc_ns) and (told is None or at_ns <= first_ns):
-            told = of_utc(utc_ns + first_ns - at_ns, "from meta/time.csv", offset)
-    return told
+def of_local(utc_ns: int, told_by: str, clock_changes: int) -> Start | None:
+    """A start of times that a wall clock showed, which were taken for those of this computer's zone."""
+    if not 0 <= utc_ns < 2**62:
+        return None
+    changed = "; clocks were changed within, by its rules" if clock_changes else ""
+    return Start(utc_ns, host.zone_name(), f"{told_by}, which tells no zone: this computer's was taken{changed}")
 
 
 def zone_of(text: str) -> str | None:
@@ -103,7 +99,7 @@ def zone_of(text: str) -> str | None:
 
 def metadata(text: str) -> Mapping[str, str]:
     """The one row of a Metadata.csv: name and value."""
-    return next(_rows(text), {})
+    return next(table_rows(text), {})
 
 
 def header_offset(name: str) -> int | None:
@@ -119,13 +115,7 @@ def _is_zone(name: str) -> bool:
         return False
 
 
-def _offset(text: str) -> int | None:
-    """The offset of phyphox's "2023-01-06 13:47:15.262 UTC+02:00"."""
-    found = re.search(r"UTC([+-])(\d\d):(\d\d)\s*$", text)
-    return None if found is None else (-1 if found[1] == "-" else 1) * (int(found[2]) * 60 + int(found[3]))
-
-
-def _rows(text: str) -> Iterator[Mapping[str, str]]:
+def table_rows(text: str) -> Iterator[Mapping[str, str]]:
     """The rows of a short table, by name; what is no table has none."""
     lines = text.splitlines()[:100]
     delimiter = max(",;\t", key=lines[0].count) if lines else ","
@@ -136,10 +126,12 @@ def _rows(text: str) -> Iterator[Mapping[str, str]]:
 
 
 def _zone_with(utc_ns: int, offset_minutes: int | None) -> str:
-    """This computer's zone, unless another offset was told: then the zone of whole hours that has it."""
+    """This computer's zone, unless another offset was told: then one that has it always, since it may be of many."""
     local = host.zone_name()
     moment = (_EPOCH + timedelta(microseconds=utc_ns // 1000)).astimezone(ZoneInfo(local))
+    if offset_minutes is not None and abs(offset_minutes) >= _LARGEST_OFFSET:
+        return "UTC"
     if offset_minutes is None or moment.utcoffset() == timedelta(minutes=offset_minutes):
         return local
     name = f"Etc/GMT{-offset_minutes // 60:+d}" if offset_minutes else "UTC"
-    return name if offset_minutes % 60 == 0 and _is_zone(name) else "UTC"
+    return name if offset_minutes % 60 == 0 and _is_zone(name) else calendar.fixed_zone(offset_minutes)

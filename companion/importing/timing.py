@@ -1,9 +1,8 @@
-"""When each row was taken: order, rows that share a time, gaps, the numbers of samples.
+"""When each row was taken: order, rows that share a time, rows that come late.
 
 Pure. Nothing is moved silently: what is left out or spread is counted and told. Must never know: files, columns.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,13 +14,14 @@ Times = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 
 _GAP = 1.5  # so many periods between two samples are a gap
-_NUMBERED_WITHIN_S = 1.0  # further off, the steps of time are no steps of the rate
 _SHARED = 0.3  # of the rows have the time of the row before them: they come in packets
 _COPIES = 0.95  # of the rows that share a time repeat all numbers too: then they are copies, and no packets
 _EVEN = 0.8  # of the packets are as long as their rows say
 _FEWEST_PACKETS = 3
 _MOST_BACK = 0.01  # of the rows may be out of the order of time; more are no slips
 _FEW_BACK = 100
+_UNEVEN = 0.1  # of the usual step: steps that are off by more on the whole are those of times that jitter
+_MOST_LATE = 0.1  # of their rows may come no later than the row before
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,16 +33,9 @@ class Ordered:
     repeated: int  # rows that repeat a row and its time
     back: int  # rows at or before the time of an earlier row
     packet: float  # rows that share one time, on the whole; 0: each row has its own
-
-
-@dataclass(frozen=True, slots=True)
-class Numbered:
-    """Samples (K,) numbered at a rate: their numbers, or None where they stand alone; the gaps between them."""
-
-    index: Times | None
-    gaps: int
-    lost: int
-    longest_ns: int
+    moved: int = (
+        0  # rows of jittering times that were put between their neighbours, which keep them in the file's order
+    )
 
 
 def ordered(t_ns: Times, values: npt.NDArray[np.float64]) -> Ordered:
@@ -53,6 +46,9 @@ def ordered(t_ns: Times, values: npt.NDArray[np.float64]) -> Ordered:
     if same.mean() > _SHARED and again.sum() < _COPIES * same.sum():
         return _spread(t_ns)
     newest = np.maximum.accumulate(t_ns)
+    late = np.concatenate([[False], t_ns[1:] <= newest[:-1]])
+    if late.any() and _jitters(t_ns, newest, late & ~again):
+        return _put_between(newest, ~again, late)
     kept = np.concatenate([[True], t_ns[1:] > newest[:-1]])
     back = int((~kept & ~again).sum())
     if back > max(_FEW_BACK, _MOST_BACK * len(t_ns)):
@@ -63,6 +59,26 @@ def ordered(t_ns: Times, values: npt.NDArray[np.float64]) -> Ordered:
 def _alike(one: npt.NDArray[np.float64], other: npt.NDArray[np.float64]) -> Flags:
     """Rows (N,) whose numbers are the same, or missing in both."""
     return np.asarray(((one == other) | (np.isnan(one) & np.isnan(other))).all(axis=1))
+
+
+def _jitters(t_ns: Times, newest: Times, late: Flags) -> bool:
+    """Whether rows that are no later than the one before them are so because times jitter, all of them."""
+    steps_ns = np.diff(newest)
+    usual_ns = float(np.median(steps_ns))
+    uneven = float(np.median(np.abs(steps_ns - usual_ns))) > _UNEVEN * usual_ns
+    return uneven and late.mean() < _MOST_LATE and bool((newest[late] - t_ns[late] < usual_ns).all())
+
+
+def _put_between(newest: Times, kept: Flags, late: Flags) -> Ordered:
+    """Rows in the file's order: late ones stand evenly between the time before them and the next later one."""
+    at_ns = newest[kept]
+    firsts = np.flatnonzero(np.diff(at_ns, prepend=at_ns[0] - 1))
+    counts = np.diff(firsts, append=len(at_ns))
+    usual_ns = float(np.median(np.diff(at_ns)))
+    room_ns = np.minimum(np.diff(at_ns[firsts], append=at_ns[-1] + round(usual_ns)), usual_ns)
+    place = np.arange(len(at_ns)) - np.repeat(firsts, counts)
+    found = at_ns + (place * np.repeat(room_ns / counts, counts)).astype(np.int64)
+    return Ordered(kept, found, int((~kept).sum()), 0, 0.0, int((late & kept).sum()))
 
 
 def _runs_back(t_ns: Times, newest: Times) -> UsageError:
@@ -100,34 +116,3 @@ def _no_packets(what: str) -> UsageError:
         f"many rows share one time, with {what}: when each was taken cannot be told.",
         "Name the columns without t (--columns ax=...) and give --rate, if rows are evenly spaced.",
     )
-
-
-def rate_hz(t_ns: Times) -> float | None:
-    """The rate by the times (K,) themselves: from the mean step, gaps left out. None where they tell none."""
-    if len(t_ns) < 2:
-        return None
-    steps_ns = np.diff(t_ns)
-    return float(1e9 / steps_ns[steps_ns < _GAP * np.median(steps_ns)].mean())
-
-
-def numbered(t_ns: Times, rate: float) -> Numbered:
-    """Number samples (K,) that are in order; a gap skips as many numbers as samples are missing.
-
-    Numbers follow from the steps of time, not from time itself, so that a rate that is a little off numbers no sample
-    twice and leaves none out. Times too uneven to be numbered at this rate are not.
-    """
-    steps = np.diff(t_ns) * (rate / 1e9)
-    whole = np.rint(steps).astype(np.int64)
-    index = np.concatenate([[0], np.cumsum(np.maximum(whole, 1))])
-    close = np.abs(index / rate - (t_ns - t_ns[:1]) / 1e9) < _NUMBERED_WITHIN_S
-    uneven = (whole < 1).sum() > max(0.01 * len(whole), 1)
-    gaps = steps > _GAP
-    longest_ns = int(np.diff(t_ns)[gaps].max()) if gaps.any() else 0
-    lost = int((np.maximum(whole, 1) - 1).sum())
-    return Numbered(index if close.all() and not uneven else None, int(gaps.sum()), lost, longest_ns)
-
-
-def stretches(flags: Flags) -> Sequence[tuple[int, int]]:
-    """Where runs of True begin and end (the end is not in it)."""
-    edges = np.flatnonzero(np.diff(np.concatenate([[False], flags, [False]]).astype(np.int8)))
-    return list(zip(edges[::2].tolist(), edges[1::2].tolist(), strict=True))

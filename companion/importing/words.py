@@ -6,8 +6,9 @@ Pure. Must never know: where they are printed.
 import textwrap
 from collections.abc import Iterator
 
-from companion.importing import motion
+from companion.importing import experiment, motion
 from companion.importing.chosen import File
+from companion.importing.counting import Numbered
 from companion.importing.reader import Imported
 from companion.text import printable
 
@@ -57,6 +58,11 @@ def _time(found: Imported, asked_rate: bool) -> str:
     packets = ""
     if found.packet:
         packets = f"; {found.packet:.3g} rows share one on average: spread evenly up to the next"
+    if found.paused:
+        lengths = ", ".join(f"{pause.length_ns / 1e9:.4g} s" for pause in found.paused[:5])
+        packets += f"; paused {len(found.paused)} times, by {experiment.NAME}: {lengths}".replace(" 1 times", " once")
+    if found.moved:
+        packets += f"; {found.moved} rows came no later than the one before: put between their neighbours"
     return words + packets + ("; the rate is that of --rate" if asked_rate else "")
 
 
@@ -80,12 +86,16 @@ def _rates(found: Imported, own: str) -> str:
 
 
 def _gaps(found: Imported, rate_hz: float) -> str:
-    numbered = found.numbered(rate_hz)
-    alone = "" if numbered.index is not None else "; times are uneven, so samples stand by their times alone"
-    if not numbered.gaps:
-        return "no gap" + alone
+    return gap_words(found.numbered(rate_hz))
+
+
+def gap_words(numbered: Numbered) -> str:
+    """Gaps and losses for people, as they are recorded: "2 gaps, the longest of 1.22 s, 61 samples lost"."""
     gaps = "1 gap" if numbered.gaps == 1 else f"{numbered.gaps} gaps, the longest"
-    return f"{gaps} of {numbered.longest_ns / 1e9:.4g} s, {numbered.lost} samples lost" + alone
+    told = f"{gaps} of {numbered.longest_ns / 1e9:.4g} s" if numbered.gaps else "no gap"
+    if numbered.index is None:
+        return f"{told}; times are uneven, so samples stand by their times alone, and what is lost is not counted"
+    return f"{told}, {numbered.lost} samples lost" if numbered.gaps else told
 
 
 def _odd(found: Imported) -> Iterator[tuple[str, str]]:

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TextIO
 
 from companion import host
-from companion.errors import UsageError
+from companion.errors import RecordingError, UsageError
 from companion.output.csv_tables import cells_of, sample_text
 from companion.tables.anonymous import pseudonym
 from companion.tables.dictionary import DEFAULT_TABLES, TABLES, names
@@ -55,7 +55,9 @@ def targets_of(session_id: str, directory: Path, tables: Sequence[str]) -> dict[
     """The file of each table. Raises UsageError where the id would lead elsewhere."""
     if _FILE_NAME.fullmatch(session_id) is None or _RESERVED.fullmatch(session_id):
         shown = printable(session_id)
-        raise UsageError(f"The session's id {shown!r} cannot be part of a file name.", "The recording is damaged.")
+        raise RecordingError(
+            f"the session's id {shown!r} cannot be part of a file name.", "No program of ours wrote it."
+        )
     return {table: directory / f"{session_id}_{table}.csv" for table in tables}
 
 

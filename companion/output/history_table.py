@@ -24,11 +24,11 @@ _HEADS = (
     ("WORN", "h:min", 7),
     ("FORWARD", "min", 9),
     ("SHARE", "%", 7),
-    ("EPISODES", "per h", 10),
-    ("RECOVERY", "s", 10),
+    ("EPISODES", "per h", 9),
+    ("RECOVERY", "s", 9),
     ("LONGEST", "min", 9),
-    ("DATA", "%", 6),
-    ("ALERTS", "", 8),
+    ("COVERAGE", "%", 9),
+    ("ALERTS", "", 7),
 )
 """What stands above each column, its unit, and how wide it is."""
 
@@ -38,6 +38,9 @@ _MOST_DATES = 62
 
 _NO_SESSION = "no session"
 _UNKNOWN = "–"
+_SUSPECT_SHARE = 0.1
+"""A day is marked where the sensor may have slipped in more of its worn time than this."""
+
 _NOTES = {
     "*": "* under 2 h worn: not in the sums and the average",
     "?": "? nothing was judged",
@@ -124,8 +127,17 @@ def _row(row: Row) -> Line:
     if row.figures is None:
         more = f" ({row.days} days, to {_day(row.last)})" if row.days > 1 else ""
         return (Span(f"{_day(row.first)}  · {_NO_SESSION}{more}", Tint.DIM),)
-    text = f"{_day(row.first) + ('*' if row.short else ''):<{_DAY_WIDTH}}{_cells(row.figures)}"
+    text = _labelled(_day(row.first) + "*" * row.short + "~" * _is_suspect(row.figures), _cells(row.figures))
     return (Span(text, Tint.DIM if row.short else Tint.PLAIN),)
+
+
+def _labelled(label: str, cells: str) -> str:
+    """A label of one mark more than there is room for takes the blank before the first column."""
+    return f"{label:<{_DAY_WIDTH}}{cells[max(len(label) - _DAY_WIDTH, 0) :]}"
+
+
+def _is_suspect(figures: Mapping[str, Any]) -> bool:
+    return bool(figures["suspect_s"] > _SUSPECT_SHARE * figures["worn_s"])
 
 
 def _day(day: date) -> str:
@@ -151,7 +163,8 @@ def _sums(overview: Overview) -> Iterator[Line]:
     if not overview.days:
         return
     noun = "day" if overview.days == 1 else "days"
-    yield (Span(f"{f'{overview.days} {noun}':<{_DAY_WIDTH}}{_cells(overview.together)}", Tint.STRONG),)
+    label = f"{overview.days} {noun}" + "~" * _is_suspect(overview.together)
+    yield (Span(_labelled(label, _cells(overview.together)), Tint.STRONG),)
     a_day = {name: overview.together[name] / overview.days for name in ("worn_s", "forward_s", "alerts")}
     texts = (_hours(a_day["worn_s"]), _minutes(a_day["forward_s"]), *[""] * 5, f"{a_day['alerts']:.1f}")
     cells = "".join(f"{text:>{head[2]}}" for text, head in zip(texts, _HEADS, strict=True))
@@ -180,6 +193,11 @@ def _notes(overview: Overview) -> Iterator[Line]:
     text = " · ".join(note for mark, note in _NOTES.items() if needed[mark])
     if text:
         yield (Span(text, Tint.DIM),)
+    suspect = [row.figures for row in overview.rows if row.figures is not None and _is_suspect(row.figures)]
+    if suspect:
+        lasted = _hours(sum(figures["suspect_s"] for figures in suspect))
+        days = "" if len(suspect) == 1 else f" on {len(suspect)} days, over a tenth of what was worn on each"
+        yield (Span(f"~ sensor may have slipped for {lasted}{days}", Tint.DIM),)
 
 
 def _hours(seconds: float) -> str:

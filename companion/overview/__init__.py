@@ -5,6 +5,7 @@ one that the exported tables have, to the last bit, because it is computed by th
 """
 
 from companion.overview.recorded import NothingRecorded, Recorded
+from companion.overview.traces import figures_within, judged_share_pct
 from companion.overview.values import (
     KINDS,
     Away,
@@ -33,4 +34,6 @@ __all__ = [
     "Recorded",
     "Trace",
     "build",
+    "figures_within",
+    "judged_share_pct",
 ]

@@ -4,8 +4,11 @@ Pure. Knows: judged sessions, the calendar. Must never know: pages.
 """
 
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from enum import IntEnum
 from itertools import pairwise
 
+from companion.overview.quality import is_given_at_import
 from companion.overview.recorded import Piece, Recorded
 from companion.overview.values import DayFigures
 from companion.posture.rows import ROW_NS
@@ -16,57 +19,123 @@ from companion.text import printable
 SHORT_WEAR_S = 7_200
 """A day with less says little of how a day was, and is not compared with others."""
 
+_MOST_NAMED = 4
 _HOUR_NS = 3_600_000_000_000
 
 
-def notes(pieces: Sequence[Piece], days: Sequence[DayFigures]) -> tuple[str, ...]:
-    """The sentences, the gravest first."""
-    found = list[str]()
+class _Rank(IntEnum):
+    """The gravest first; that the sensor may have slipped comes before all of these."""
+
+    DAMAGE = 1
+    NOT_KNOWN = 2
+    CUT_OFF = 3
+    SETTINGS = 4
+    SIMULATED = 5
+    IMPORTED = 6
+    PLACE = 7
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    """What is told of one session: a sentence without its subject; the lower the rank, the graver."""
+
+    rank: _Rank
+    sentence: str
+    session: str  # its begin
+
+
+def notes(pieces: Sequence[Piece], days: Sequence[DayFigures], *, of_week: bool = False) -> tuple[str, ...]:
+    """The sentences, the gravest first; what is the same of several sessions is told once.
+
+    `days` are those to be compared; of a week it is also said that its sums have all of them. That everything is
+    simulated is not told: that stands beside the title.
+    """
+    said = list[_Said]()
+    all_simulated = all(piece.recorded.judged.header.origin == "simulated" for piece in pieces)
     for piece in pieces:
-        name = _name(piece.recorded, alone=len(pieces) == 1)
-        found += [f"{name} {sentence}" for sentence in _of_session(piece.recorded)]
-        found += [f"{name} {sentence}" for sentence in _of_place(piece)]
-    return tuple(sorted(found, key=lambda text: "was made up" not in text)) + tuple(_of_all(pieces, days))
+        begun = _begin_of(piece.recorded)
+        found = [*_of_session(piece.recorded), *((_Rank.PLACE, sentence) for sentence in _of_place(piece))]
+        said += [_Said(*each, begun) for each in found if not (all_simulated and each[0] is _Rank.SIMULATED)]
+    grouped = dict[tuple[_Rank, str], list[str]]()
+    for each in sorted(said, key=lambda each: each.rank):
+        grouped.setdefault((each.rank, each.sentence), []).append(each.session)
+    told = (f"{_subject(begins, len(pieces))} {sentence}" for (_, sentence), begins in grouped.items())
+    return (*_slips(pieces), *told, *_of_all(pieces, days, of_week=of_week))
 
 
-def _name(recorded: Recorded, *, alone: bool) -> str:
-    if alone:
-        return "This session"
+def _begin_of(recorded: Recorded) -> str:
     header = recorded.judged.header
-    return f"The session of {local_text(header.utc_ns, header.zone)[:16].replace('T', ', ')}"
+    return local_text(header.utc_ns, header.zone)[:16].replace("T", ", ")
 
 
-def _of_session(recorded: Recorded) -> Iterator[str]:
+def _subject(begins: Sequence[str], sessions: int) -> str:
+    """Who a sentence is about; its verb is in the singular always."""
+    if sessions == 1:
+        return "This session"
+    if len(begins) == 1:
+        return f"The session of {begins[0]}"
+    if len(begins) == sessions:
+        return f"Each of the {sessions} sessions"
+    return f"Each of {len(begins)} of the {sessions} sessions ({_listed(begins)})"
+
+
+def _listed(begins: Sequence[str]) -> str:
+    more = len(begins) - _MOST_NAMED
+    return "; ".join(begins[:_MOST_NAMED]) + (f"; and {more} more" if more > 0 else "")
+
+
+def _slips(pieces: Sequence[Piece]) -> Iterator[str]:
+    """One sentence for all sessions: how long differs, what follows from it does not."""
+    found = [piece.recorded for piece in pieces if piece.recorded.judged.summary.get("suspect_s")]
+    if not found:
+        return
+    lasted = duration_words(sum(recorded.judged.summary["suspect_s"] for recorded in found))
+    if len(found) == 1:
+        subject = f"{_subject([_begin_of(found[0])], len(pieces))} has {lasted}"
+    else:
+        begins = _listed([_begin_of(recorded) for recorded in found])
+        subject = f"{len(found)} of the {len(pieces)} sessions ({begins}) have {lasted} in all"
+    yield (
+        f"{subject} in which the sensor may have slipped; up to 20° off that time counts as ever, "
+        "but it is left out of percentiles and of the exposure table."
+    )
+
+
+def _of_session(recorded: Recorded) -> Iterator[tuple[_Rank, str]]:
     judged = recorded.judged
-    if judged.header.origin == "simulated":
-        yield "was made up by a simulator: its figures are of no person."
-    elif judged.header.origin == "imported":
-        yield "was imported: the motion was recorded by other software."
     yield from _of_file(recorded)
     if len(judged.posture) == 0:
-        yield "holds no motion."
+        yield _Rank.NOT_KNOWN, "holds no motion."
     elif recorded.calibration is None:
-        yield "had no calibration: angles from a baseline are not known, and nothing was judged."
-    if judged.summary.get("suspect_s"):
-        lasted = duration_words(judged.summary["suspect_s"])
         yield (
-            f"has {lasted} in which the sensor may have slipped; that time is left out of percentiles and of the "
-            "exposure table."
+            _Rank.NOT_KNOWN,
+            "had no calibration: angles from a baseline are not known, and nothing was judged.",
         )
     if recorded.changed_settings:
         changed = ", ".join(f"{printable(key)}={printable(value)}" for key, value in recorded.changed_settings)
-        yield f"was computed with settings other than at the time: {changed}."
+        yield _Rank.SETTINGS, f"was computed with settings other than at the time: {changed}."
+    if judged.header.origin == "simulated":
+        yield _Rank.SIMULATED, "was made up by a simulator: its figures are of no person."
+    elif judged.header.origin == "imported":
+        yield _Rank.IMPORTED, _imported(recorded)
 
 
-def _of_file(recorded: Recorded) -> Iterator[str]:
+def _imported(recorded: Recorded) -> str:
+    words = "was imported: the motion was recorded by other software"
+    if is_given_at_import(recorded.calibration, recorded.judged.header.origin):
+        return f"{words}, and its baseline was declared or assumed, not measured."
+    return f"{words}."
+
+
+def _of_file(recorded: Recorded) -> Iterator[tuple[_Rank, str]]:
     if recorded.damage:
         first_s, last_s = min(each[0] for each in recorded.damage), max(each[1] for each in recorded.damage)
         lost_s = sum(to_s - from_s for from_s, to_s, _ in recorded.damage)
-        yield f"is damaged: {lost_s:.1f} s between {first_s:.1f} s and {last_s:.1f} s are missing."
+        yield _Rank.DAMAGE, f"is damaged: {lost_s:.1f} s between {first_s:.1f} s and {last_s:.1f} s are missing."
     if not recorded.closed:
-        yield "has no end: it was cut off, or is being recorded now."
+        yield _Rank.CUT_OFF, "has no end: it was cut off, or is being recorded now."
     elif recorded.is_recovered:
-        yield "was cut off; its last moments may be missing."
+        yield _Rank.CUT_OFF, "was cut off; its last moments may be missing."
 
 
 def _of_place(piece: Piece) -> Iterator[str]:
@@ -109,7 +178,7 @@ def _offset(utc_ns: int, zone: str) -> str:
     return "" if shown is None else shown.isoformat(timespec="seconds")[19:]
 
 
-def _of_all(pieces: Sequence[Piece], days: Sequence[DayFigures]) -> Iterator[str]:
+def _of_all(pieces: Sequence[Piece], days: Sequence[DayFigures], *, of_week: bool) -> Iterator[str]:
     zones = dict.fromkeys(piece.recorded.judged.header.zone for piece in pieces)
     if len(zones) > 1:
         named = ", ".join(printable(zone) for zone in zones)
@@ -122,3 +191,5 @@ def _of_all(pieces: Sequence[Piece], days: Sequence[DayFigures]) -> Iterator[str
     short = [day.day.isoformat() for day in days if day.is_short and day.figures is not None]
     if short:
         yield f"Worn for less than 2 h, too short to compare with other days: {', '.join(short)}."
+    if short and of_week:
+        yield "All days count here; `posture history` leaves days under 2 h out of its sums."

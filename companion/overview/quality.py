@@ -78,11 +78,12 @@ _NONE = ("Baseline", "none: angles from a baseline are not known, and nothing wa
 
 
 def _lines(made: Calibration, recorded: Recorded, zone: str) -> Iterator[tuple[str, str]]:
-    yield "Taken from", _METHODS.get(made.method, printable(made.method))
+    origin = recorded.judged.header.origin
+    yield "Taken from", _taken_from(made, origin)
     if taken := _taken(made.taken_utc, zone):
         yield "Taken at", taken
     yield "Profile", f"{printable(made.profile)} ({made.kind})"
-    yield "Uncertainty of the baseline", _uncertainty(made)
+    yield "Uncertainty of the baseline", _uncertainty(made, origin)
     if made.difference_deg is not None:
         yield "The two holds differ by", f"{made.difference_deg:.1f}°"
     if made.method != "declared":
@@ -103,7 +104,20 @@ def _taken(text: str, zone: str) -> str:
         return ""
 
 
-def _uncertainty(made: Calibration) -> str:
+def is_given_at_import(made: Calibration | None, origin: str) -> bool:
+    """Whether nobody can tell a baseline that was declared from one that the import took for granted."""
+    return made is not None and made.method == "declared" and origin == "imported"
+
+
+def _taken_from(made: Calibration, origin: str) -> str:
+    if is_given_at_import(made, origin):
+        return "two directions that were declared, or assumed at import, not measured"
+    return _METHODS.get(made.method, printable(made.method))
+
+
+def _uncertainty(made: Calibration, origin: str) -> str:
+    if is_given_at_import(made, origin):
+        return "not known, because it was not measured; the ± of angles leaves it out"
     if made.method == "declared":
         return "counts as exact, because it was declared"
     return f"{made.uncertainty_deg:.1f}° (one standard deviation, without soft tissue)"
@@ -111,7 +125,7 @@ def _uncertainty(made: Calibration) -> str:
 
 def _to_vertical(inclination_deg: float) -> str:
     side = "forward of" if inclination_deg >= 0 else "behind"
-    return f"{abs(inclination_deg):.1f}° {side} vertical"
+    return f"leans {abs(inclination_deg):.1f}° {side} vertical, the angle to vertical that the baseline has"
 
 
 def _slouch(made: Calibration, range_deg: float) -> str:

@@ -5,7 +5,8 @@ and most, so a short reach is seen however long the session is. Bands are only f
 be seen, each stretch has the kind that most of it is of, and sums are never taken from them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from math import fsum
 from typing import Any
 
 import numpy as np
@@ -15,6 +16,7 @@ from companion.overview.values import KINDS, Band, Trace
 from companion.posture.events import AlertRaised
 from companion.posture.rows import ROW_NS, ROWS_PER_S, Context, State
 from companion.tables.judged import Part
+from companion.tables.rows import figures_of
 
 Array = npt.NDArray[Any]
 
@@ -64,7 +66,34 @@ def trace_of(part: Part, rows_each: int, limit_deg: float | None, most_bands: in
         alerts_utc_ms=tuple(
             instant_ms(header.utc_ns + event.t_session_ns) for event in part.events if isinstance(event, AlertRaised)
         ),
+        part=part,
     )
+
+
+def figures_within(traces: Sequence[Trace], from_ms: int = FIRST_MS, to_ms: int = LAST_MS + 1) -> Mapping[str, Any]:
+    """The columns of `days` of the rows that begin from `from_ms` up to before `to_ms`, from the rows themselves.
+
+    Beside them `sagittal_deg`: mean, least and most of the angles that are known; None where none is.
+    """
+    parts = [_cut(trace.part, from_ms, to_ms) for trace in traces]
+    angles = np.concatenate([np.empty(0), *(part.posture["sagittal_deg"] for part in parts)])
+    known = angles[np.isfinite(angles)]
+    spread = (float(known.mean()), float(known.min()), float(known.max())) if len(known) else None
+    return (figures_of(parts) if parts else {}) | {"sagittal_deg": spread}
+
+
+def judged_share_pct(figures: Mapping[str, Any]) -> float | None:
+    """Time forward in per cent of the still time that was judged, as the history has it; None where none was."""
+    judged_s = fsum(figures[f"{name}_s"] for name in ("in_range", "forward", "reclined"))
+    return 100 * float(figures["forward_s"]) / judged_s if judged_s > 0 else None
+
+
+def _cut(part: Part, from_ms: int, to_ms: int) -> Part:
+    begin_ms, row_ms = instant_ms(part.begin_utc_ns), ROW_NS // _NS_PER_MS
+    first, end = (
+        min(max(part.first - (begin_ms - at_ms) // row_ms, part.first), part.end) for at_ms in (from_ms, to_ms)
+    )
+    return Part(part.session, part.day, first, end)
 
 
 def bands(kinds: Array, begin_utc_ns: int, rows_each: int, most: int = MOST_BANDS) -> list[Band]:

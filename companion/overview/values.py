@@ -3,12 +3,14 @@
 Pure. Knows: names, units, plain values. Must never know: how any of them is computed or shown.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+
+from companion.tables.judged import Part
 
 KINDS = (
     "in_range",
@@ -52,6 +54,7 @@ class Trace:
     bands: tuple[Band, ...]
     limit_deg: float | None  # where a slouch starts; None: of a personal direction, no single angle
     alerts_utc_ms: tuple[int, ...]
+    part: Part = field(repr=False)  # the rows it was made of: figures come from these, never from points or bands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -68,7 +68,9 @@ def build(kind: Kind, sessions: Sequence[Recorded], version: str, first_day: dat
         exposure=tuple(exposure.lines(joined_exposed(spans))),
         quality=tuple(quality.quality_of(piece.recorded) for piece in pieces),
         baselines=tuple(quality.baseline_of(piece.recorded) for piece in pieces),
-        notes=notes(pieces, () if kind == "session" else days),  # a session is compared with no day
+        notes=notes(
+            pieces, () if kind == "session" else days, of_week=kind == "week"
+        ),  # a session is compared with no day
         away=breaks.away(spans),
         is_simulated=any(span.session.header.origin == "simulated" for span in spans),
     )

@@ -21,6 +21,7 @@ Kind: TypeAlias = Literal["sitting", "standing"]
 KINDS: tuple[Kind, ...] = ("sitting", "standing")
 
 _PARALLEL_DEG = 5.0
+_TURN_DEG = 360.0
 _SQUARE = 1e-6  # stored directions are at right angles but for rounding
 _LATER: tuple[str, ...] = ("difference_deg", "axis_sigma_deg")
 """Fields that came after the first recordings: left out of the identity where they say nothing."""
@@ -136,14 +137,17 @@ def _checked(made: Calibration) -> Calibration:
         raise ValueError(f"not a calibration: there is no kind {made.kind!r}")
     if abs(float(np.dot(made.up, made.forward))) > _SQUARE:
         raise ValueError("not a calibration: up and forward are not at right angles")
-    if not isinstance(made.profile, str):
-        raise ValueError("not a calibration: the profile has no name")
+    if not all(isinstance(text, str) for text in (made.profile, made.method, made.taken_utc)):
+        raise ValueError("not a calibration: profile, method and time are no texts")
+    if made.axis_ratio is not None and not 0 <= float(made.axis_ratio):
+        raise ValueError("not a calibration: the ratio of its bend is no number")
     figures = (made.uncertainty_deg, made.spread_deg, made.axis_sigma_deg, made.difference_deg, made.wobble_deg)
-    if not all(0 <= float(figure) < math.inf for figure in figures if figure is not None):
+    if not all(0 <= float(figure) <= _TURN_DEG for figure in figures if figure is not None):
         raise ValueError("not a calibration: a figure of its quality is no number of degrees")
     return replace(
         made,
         uncertainty_deg=float(made.uncertainty_deg),
+        axis_ratio=None if made.axis_ratio is None else float(made.axis_ratio),
         spread_deg=float(made.spread_deg),
         axis_sigma_deg=float(made.axis_sigma_deg),
         difference_deg=None if made.difference_deg is None else float(made.difference_deg),

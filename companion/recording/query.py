@@ -12,14 +12,14 @@ from typing import Any, Final
 
 from companion.errors import NotARecording
 from companion.recording.codec import COPY_OF_CLOSED
-from companion.recording.schema import MAX_PAYLOAD_BYTES, SCHEMA_ROWS, Row
+from companion.recording.schema import MAX_NAMED, MAX_PAYLOAD_BYTES, SCHEMA_ROWS, Row
 
 BATCH_ROWS: Final = 1_000
 BATCH_BYTES: Final = 4 << 20
 BATCH_TIME_CAP_S: Final = 10.0
 _ROWS_BETWEEN_LOOKS: Final = 50
 _STEPS_BETWEEN_LOOKS: Final = 100_000
-_COPIES: Final = 2
+_COPIES: Final = 4 + MAX_NAMED
 
 _LEAF, _INTERIOR = 13, 5  # SQLite: pages of a table
 
@@ -52,7 +52,7 @@ class Query:
         return next((row for row in self.copies() if row[1] == COPY_OF_CLOSED), None)
 
     def copies(self) -> list[Row]:
-        """The rows of `copies`, of which there are two at most, however many there are."""
+        """The rows of `copies`: those of the first and the last frame and of names, however many there are."""
         return self._connection.execute(f"SELECT {_COLUMNS} FROM copies LIMIT {_COPIES}").fetchall()
 
     def is_sound(self) -> bool:

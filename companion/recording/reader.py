@@ -22,7 +22,7 @@ from companion.recording.codec import CLOSED, COPY_OF_CLOSED, COPY_OF_OPENED, OP
 from companion.recording.identity import require_recording
 from companion.recording.query import Query, reading
 from companion.recording.salvage import Salvaged, salvage
-from companion.recording.schema import Row, body_if_whole
+from companion.recording.schema import NAMED, Row, body_if_whole
 from companion.recording.sequence import Damage, Pass
 from companion.recording.snapshot import Snapshot, take_snapshot
 from companion.recording.versions import Upgrade, upgrade_from
@@ -158,7 +158,8 @@ class Recording:
     def _is_sound(self) -> bool:
         try:
             with reading(self._snapshot.path) as query:
-                copied = {row[1]: row[0] for row in query.copies() if body_if_whole(row) is not None}
+                whole = [row for row in query.copies() if body_if_whole(row) is not None]
+                copied = {row[1]: row[0] for row in whole if row[1] != NAMED}
                 is_sound = query.is_sound()
         except _DOUBT:
             return False
@@ -239,7 +240,7 @@ class Recording:
 
     def _from_salvage(self, state: Pass, found: Salvaged) -> Iterator[Frame]:
         rows = [row for _, row in sorted(found.frames.items())]
-        state.learn_names(rows)
+        state.learn_names([*rows, *found.names])
         yield from state.frames_over_holes(rows, found.restored)
         if self._closed_row is None and found.share < 1:
             state.note(round(state.t_ns / max(found.share, 0.01)), "the file is cut short; its end is estimated")

@@ -18,7 +18,7 @@ from typing import BinaryIO, Final, Self
 
 from companion.recording.codec import COPY_OF_CLOSED
 from companion.recording.holes import next_data
-from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, PAGE_BYTES, Row, body_if_whole, seal
+from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, NAMED, PAGE_BYTES, Row, body_if_whole, seal
 
 TIME_CAP_S: Final = 120.0
 
@@ -50,6 +50,8 @@ class Salvaged:
 
     frames: dict[int, Row] = field(default_factory=dict)
     """Rows by number."""
+    names: list[Row] = field(default_factory=list)
+    """Rows of `copies` that spell out a source."""
     restored: set[int] = field(default_factory=set)
     """Numbers of those among `frames` that come from the table `copies`."""
     share: float = 1.0
@@ -80,8 +82,11 @@ def salvage(path: Path, wal: Path | None) -> Salvaged:
                 found.capped = True
                 break
         found.share = pages.share
-    for number, (_, kind, t_ns, source, payload, _) in sorted(copies.items()):
-        if number not in found.frames:
+    for number, row in sorted(copies.items()):
+        _, kind, t_ns, source, payload, _ = row
+        if kind == NAMED:
+            found.names.append(row)
+        elif number not in found.frames:
             found.frames[number] = seal(number, kind - COPY, t_ns, source, payload)[0]
             found.restored.add(number)
     return found

@@ -32,7 +32,7 @@ _COLUMNS = (
     " source NOT NULL, payload BLOB NOT NULL, crc INTEGER NOT NULL"
 )
 TABLES: Final = {name: f"CREATE TABLE {name} ({_COLUMNS})" for name in ("frames", "copies")}
-"""`frames` is only ever appended to. `copies` holds `Opened` and `Closed` once more, so that no single flipped byte
+"""`frames` is only ever appended to. `copies` holds `Opened`, `Closed` and names once more, so that no single flipped byte
 can take them away; it is a table of its own so that the pages of `frames` stay in the order of time."""
 
 SCHEMA_ROWS: Final = {("table", name, name, sql) for name, sql in TABLES.items()}
@@ -40,6 +40,12 @@ SCHEMA_ROWS: Final = {("table", name, name, sql) for name, sql in TABLES.items()
 
 COPY: Final = 64
 """Added to the kind of a row in `copies`, so that a row tells which table it is from."""
+
+NAMED: Final = 127
+"""The kind of a row in `copies` that spells out a source once more, with the number of the row that does so first."""
+
+MAX_NAMED: Final = 16
+"""So many sources have such a row: with `Opened` they still fit the page in which `copies` begins."""
 
 Row: TypeAlias = tuple[int, int, int, int | str, bytes, int]
 """number, kind, t_ns, source, payload, crc: as they stand in a table."""

@@ -12,7 +12,7 @@ from operator import index
 from typing import Final
 
 from companion.recording.codec import CLOSED, COPY_OF_OPENED, KINDS, OPENED, payload_of
-from companion.recording.schema import COPY, MAX_PAYLOAD_BYTES, MAX_TIME_NS, Row, seal
+from companion.recording.schema import COPY, MAX_NAMED, MAX_PAYLOAD_BYTES, MAX_TIME_NS, NAMED, Row, seal
 from firmware_protocol.frames import Closed, Frame, Notification, Opened, Reading, Written
 
 SPELL_OUT_EVERY_NS: Final = 60_000_000_000
@@ -30,6 +30,7 @@ class Scribe:
         self._next = 0
         self._sources: dict[str, int] = {}
         self._spelled_ns: dict[str, int] = {}  # when a source was spelled out last; only after the second time
+        self._newly_named: list[Row] = []
         self._hash = hashlib.sha256()
 
     @property
@@ -47,6 +48,11 @@ class Scribe:
     def copy_of_opened(self, opened: Row) -> Row:
         """The row that stands in `copies` for frame 0."""
         return seal(opened[0], COPY_OF_OPENED, *opened[2:5])[0]
+
+    def copies_of_names(self) -> list[Row]:
+        """Rows for `copies` of the sources that were spelled out for the first time since the last call."""
+        found, self._newly_named = self._newly_named, []
+        return found
 
     def last_rows(self, closed: Closed) -> tuple[Closed, Row, Row]:
         """`closed` with number and hash filled in, its row, and its row in `copies`. Raises FrameError."""
@@ -94,3 +100,5 @@ class Scribe:
                 self._spelled_ns[name] = row[2]
             else:
                 self._sources[name] = len(self._sources) + 1
+                if len(self._sources) <= MAX_NAMED:
+                    self._newly_named.append(seal(row[0], NAMED, row[2], row[3], b"")[0])

@@ -133,6 +133,7 @@ class RecordingWriter:
         row = self._scribe.row(number, frame)
         if number == 0:
             self._copies.append(self._scribe.copy_of_opened(row))
+        self._copies += self._scribe.copies_of_names()
         self._waiting.append(row)
         self._waiting_bytes += len(row[4])
         if self._due_s is None:
@@ -169,22 +170,22 @@ class RecordingWriter:
     def _commit(self) -> bool:
         """Make what waits durable. On failure everything stays where it is and the next try is a second later."""
         with self._wake:
-            batch = list(self._waiting)
+            batch, copies = list(self._waiting), list(self._copies)
             self._due_s = None
         try:
             if self._failures >= RECONNECT_AFTER_FAILURES:
                 self._database.reconnect()
-            self._database.append(batch, self._copies)
+            self._database.append(batch, copies)
         except (sqlite3.Error, OSError) as error:
             self._failed(str(error))
             return False
-        self._written(batch)
+        self._written(batch, len(copies))
         return True
 
-    def _written(self, batch: list[Row]) -> None:
+    def _written(self, batch: list[Row], copies: int) -> None:
         with self._wake:
             del self._waiting[: len(batch)]
-            self._copies.clear()
+            del self._copies[:copies]
             self._waiting_bytes -= sum(len(row[4]) for row in batch)
             if batch:
                 self.committed = batch[-1][0] + 1

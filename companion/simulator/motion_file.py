@@ -1,8 +1,8 @@
 """Motion recorded elsewhere (`.npz`) as a body that wears the simulated sensor, and as samples for an import.
 
 Arrays: `acc` (N, 3) m/s², `gyr` (N, 3) rad/s or absent, `sampling_rate` Hz, optional `t_s` (N,), `up` (3,)
-and `forward` (3,). Pure but for `read`, which opens the file it is given. Must never know: the wire,
-recordings.
+and `forward` (3,). Pure but for `read` and `read_usable`, which open the file they are given. Must never know: the
+wire, recordings.
 """
 
 import struct
@@ -24,6 +24,9 @@ from firmware_protocol.samples import make_samples
 BASELINE_S = 2.0
 """Without `up`, the mean acceleration of so many seconds at the beginning is taken for it."""
 
+_BY_ROW = ("acc", "gyr", "t_s")
+_NO_MEASUREMENT = 1e12  # in m/s², rad/s, or s since 1970
+_LEAST_ROWS = 2
 _ARRAYS = ("acc", "gyr", "sampling_rate", "t_s", "up", "forward")
 _DAMAGE: tuple[type[Exception], ...] = (
     ValueError,
@@ -150,20 +153,48 @@ class RecordedBody(Body):
 
 
 def read(path: Path | str) -> MotionFile:
-    """Read a motion file (this is the one function here that opens files); raises UsageError."""
+    """Read a motion file; raises UsageError."""
+    return MotionFile.of(_arrays(path))
+
+
+def read_usable(path: Path | str) -> tuple[MotionFile, int]:
+    """The same without the rows that hold what is no measurement, and how many those are; raises UsageError."""
+    arrays = _arrays(path)
+    usable = _usable_rows(arrays)
+    if usable is None or usable.all() or usable.sum() < _LEAST_ROWS:
+        return MotionFile.of(arrays), 0
+    if "t_s" not in arrays:  # so that what is left out shows as a gap
+        arrays["t_s"] = np.arange(len(usable)) / _rate_hz(arrays)
+    kept = {name: values[usable] if name in _BY_ROW else values for name, values in arrays.items()}
+    return MotionFile.of(kept), int((~usable).sum())
+
+
+def _usable_rows(arrays: Mapping[str, npt.NDArray[Any]]) -> npt.NDArray[np.bool_] | None:
+    """Which rows (N,) hold numbers that can be measurements; None where the arrays have no rows in common."""
+    found = {name: arrays[name] for name in _BY_ROW if name in arrays}
+    count = len(found["acc"]) if "acc" in found and found["acc"].ndim == 2 else -1
+    usable = np.ones(max(count, 0), dtype=np.bool_)
+    for values in found.values():
+        if values.dtype.kind not in "fiu" or values.ndim not in (1, 2) or len(values) != count:
+            return None
+        usable &= (np.isfinite(values) & (np.abs(values) < _NO_MEASUREMENT)).reshape(count, -1).all(axis=1)
+    return usable
+
+
+def _arrays(path: Path | str) -> dict[str, npt.NDArray[Any]]:
+    """The arrays of a file (this is the one function here that opens files); raises UsageError."""
     try:
         with Path(path).open("rb") as file:  # np.load itself would leave a damaged file open
             archive = np.load(file, allow_pickle=False)
             if not isinstance(archive, np.lib.npyio.NpzFile):
                 raise ValueError("a single array")
-            arrays = {name: archive[name] for name in _ARRAYS if name in archive.files}
+            return {name: archive[name] for name in _ARRAYS if name in archive.files}
     except FileNotFoundError as error:
         raise UsageError(f"there is no file {path}.") from error
     except _DAMAGE as error:
         raise UsageError(f"{path} is no motion file.", "It must be an .npz file of plain arrays.") from error
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror or error}.") from error
-    return MotionFile.of(arrays)
 
 
 def load_body(path: Path | str) -> RecordedBody:

@@ -1,28 +1,39 @@
 """The wearer's calendar: local days of 23 to 25 hours, weeks, months; between instants and dates.
 
-Pure. Knows: IANA time zones. Must never know: the present time. A day begins at the first instant that a clock on the
-wall shows its date, and ends where the next one begins; it is never taken for 86,400 s.
+Pure. Knows: IANA time zones, fixed offsets. Must never know: the present time. A day begins at the first instant that a
+clock on the wall shows its date, and ends where the next one begins; it is never taken for 86,400 s.
 """
 
 import re
 from collections.abc import Iterator
-from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, timezone, tzinfo
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
 NS_PER_S = 1_000_000_000
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _WEEK = re.compile(r"(\d{4})-?W(\d{2})", re.ASCII)
+_FIXED = re.compile(r"UTC([+-])(\d{2}):(\d{2})", re.ASCII)
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
 
 
 @lru_cache(maxsize=64)
 def zone_of(name: str) -> tzinfo:
-    """The zone of an IANA name; UTC where this system does not know it: a recording may name any."""
+    """The zone of an IANA name or of a fixed offset such as "UTC+05:30"; UTC where this system does not know it."""
+    fixed = _FIXED.fullmatch(name)
+    if fixed is not None and int(fixed[2]) < 24 and int(fixed[3]) < 60:
+        minutes = int(fixed[2]) * 60 + int(fixed[3])
+        return timezone(timedelta(minutes=-minutes if fixed[1] == "-" else minutes))
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):
         return UTC
+
+
+def fixed_zone(offset_minutes: int) -> str:
+    """The name of a zone that is always so many minutes ahead of UTC, for the offsets that no IANA zone stands for."""
+    hours, minutes = divmod(abs(offset_minutes), 60)
+    return f"UTC{'-' if offset_minutes < 0 else '+'}{hours:02d}:{minutes:02d}"
 
 
 def is_known_zone(name: str) -> bool:

@@ -24,7 +24,12 @@ _STATES_OF_STILL = (
     Column("in_range_s", "s", "Still time within the limit around the baseline."),
     Column("forward_s", "s", "Still time forward of the baseline by more than the limit, as part of a slouch."),
     Column("reclined_s", "s", "Still time more than 15 degrees behind the baseline; never counted as in range."),
-    Column("unjudged_s", "s", "Still time that was not judged: no calibration, or too uncertain."),
+    Column(
+        "unjudged_s",
+        "s",
+        "Still time that was not judged: no calibration, too uncertain, or a sensor that is upside down or may have "
+        "slipped by more than 20 degrees.",
+    ),
 )
 DURATIONS = (
     Column("still_s", "s", "Time the wearer was still; in_range_s + forward_s + reclined_s + unjudged_s."),
@@ -51,7 +56,11 @@ def _percentiles(prefix: str, reference: str) -> tuple[Column, ...]:
 
 
 _RELATIVE = _percentiles("rel", "the baseline")
-_SUSPECT = Column("suspect_s", "s", "Time in which the sensor may have slipped, whatever the context.")
+_SUSPECT = Column(
+    "suspect_s",
+    "s",
+    "Time in which the sensor may have slipped, whatever the context; up to 20 degrees it is judged as ever.",
+)
 
 SESSION_COLUMNS = (
     _SESSION_ID,
@@ -70,7 +79,9 @@ SESSION_COLUMNS = (
     *DURATIONS,
     Column("coverage_pct", "%", "Share of the duration that is neither no data nor not worn."),
     Column("episodes", "", "Slouches that started."),
-    Column("alerts", "", "Alerts that were raised."),
+    Column(
+        "alerts", "", "Alerts that were raised, at most alert.per_hour in any hour; what was held back is not counted."
+    ),
     Column("longest_forward_s", "s", "Duration of the longest episode."),
     Column("median_recovery_s", "s", "Median time from an episode's first alert to the end of the episode."),
     *_RELATIVE,

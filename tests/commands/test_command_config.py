@@ -128,7 +128,7 @@ def test_directories_are_private(tmp_path: Path) -> None:
 
 def test_a_place_that_cannot_be_is_a_usage_error(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="cannot be made"):
+    with pytest.raises(UsageError, match="is no directory"):
         open_data(places(tmp_path / "file"))
 
 

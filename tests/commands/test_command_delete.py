@@ -185,7 +185,8 @@ def test_what_does_not_say_when_it_began_stays_and_is_told(posture, here: Path) 
     ran = posture("delete", "--before", "2027-01-01")
     assert left(here) == ["2026-10-01T080000Z_text"]
     assert ran.err == (
-        "warning: 1 recording does not say when it began; delete it by its name, as `posture sessions` shows it.\n"
+        "warning: 1 recording does not say when it began; `posture delete` takes names too, as `posture sessions` "
+        "shows them.\n"
     )
 
 

@@ -280,3 +280,67 @@ def test_a_csv_file_without_time_takes_the_rate(posture, tmp_path: Path, motion)
     samples = open_recording(out).samples()
     np.testing.assert_array_equal(samples["acc_mps2"], motion["acc"])
     assert np.isnan(samples["gyr_radps"]).all()
+
+
+def npz(path: Path, motion: dict[str, np.ndarray], **changed: object) -> Path:
+    np.savez(path, **{**motion, **changed})
+    return path
+
+
+UNFIT = [
+    (lambda m: {"acc": m["acc"] / G}, "would be gravity in g"),
+    (lambda m: {"gyr": m["gyr"] + 500}, "beyond what a body can do"),
+    (lambda m: {"t_s": np.arange(1040) / 104}, "says 52 samples a second, but 104 by its times"),
+]
+
+
+@pytest.mark.parametrize(("change", "reason"), UNFIT, ids=["g", "degrees", "rate"])
+def test_a_motion_file_that_cannot_be_so_is_refused(posture, tmp_path: Path, motion, change, reason: str) -> None:
+    ran = posture("import", npz(tmp_path / "m.npz", motion, **change(motion)), "--out", tmp_path / "m.posture")
+    assert (ran.code, ran.out) == (1, "")
+    assert reason in ran.err
+    assert not (tmp_path / "m.posture").exists()
+
+
+@pytest.mark.parametrize("value", [1e300, np.nan, np.inf])
+@pytest.mark.filterwarnings("error")
+def test_rows_of_a_motion_file_without_a_measurement_are_left_out(posture, tmp_path: Path, motion, value) -> None:
+    acc = motion["acc"].copy()
+    acc[500:503, 1] = value
+    ran = posture("import", npz(tmp_path / "m.npz", motion, acc=acc), "--out", tmp_path / "m.posture")
+    assert ran.code == 0
+    assert "1 gap of 0.07692 s, 3 samples lost; 3 rows without a measurement left out" in ran.err
+    samples = open_recording(tmp_path / "m.posture").samples()
+    assert samples["index"].tolist() == [*range(500), *range(503, 1040)]
+
+
+def test_gaps_of_a_motion_file_are_told_as_they_are_recorded(posture, tmp_path: Path, motion) -> None:
+    chance = np.random.default_rng(4)
+    t_s = (np.arange(1040) + np.where(np.arange(1040) >= 600, 100, 0)) / 51.5 + chance.normal(0, 0.004, 1040)
+    t_s = np.maximum.accumulate(t_s) + np.arange(1040) * 1e-7
+    ran = posture("import", npz(tmp_path / "m.npz", motion, t_s=t_s), "--out", tmp_path / "m.posture")
+    assert ran.code == 0
+    assert "at 52 Hz (51.5 Hz by its times)" in ran.err
+    assert "1 gap of 1.9" in ran.err
+    assert ", 100 samples lost" in ran.err
+    index = open_recording(tmp_path / "m.posture").samples()["index"]
+    assert index.tolist() == [*range(600), *range(700, 1140)]
+
+
+def test_times_of_a_motion_file_that_keep_to_no_rate_stand_for_themselves(posture, tmp_path: Path, motion) -> None:
+    t_s = np.cumsum(np.random.default_rng(1).exponential(1 / RATE_HZ, 1040) + 1e-6)
+    ran = posture("import", npz(tmp_path / "m.npz", motion, t_s=t_s), "--out", tmp_path / "m.posture")
+    assert ran.code == 0
+    assert "times are uneven" in ran.err
+    assert (open_recording(tmp_path / "m.posture").samples()["index"] == -1).all()
+
+
+def test_a_zone_of_half_hours_goes_through_to_the_tables(posture, tmp_path: Path, monkeypatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    (tmp_path / "m.csv").write_text(csv_rows([f"2025-07-01T23:59:{i / 50:09.6f}+05:30" for i in range(2000)]))
+    posture("import", tmp_path / "m.csv", "--out", tmp_path / "m.posture")
+    assert open_recording(tmp_path / "m.posture").header.zone == "UTC+05:30"
+    ran = posture("export", tmp_path / "m.posture", "--tables", "sessions,days", "--out", tmp_path / "out")
+    assert "unknown here" not in ran.err
+    tables = "".join(path.read_text() for path in (tmp_path / "out").iterdir())
+    assert "2025-07-01T23:59:00.000+05:30,UTC+05:30" in tables

@@ -284,7 +284,7 @@ def test_a_session_that_was_cut_off_is_closed_first_and_one_that_is_named_is_not
     assert (ran.code, ran.lines) == (0, [f"{Path.cwd()}/named.html"])
     assert ran.err == f"warning: {kept}/cut.posture has no end: it was cut off, or is being recorded now.\n"
     assert {path.name: path.read_bytes() for path in kept.iterdir()} == before
-    assert (shown[0].quality[0].closed, shown[0].notes[1]) == (
+    assert (shown[0].quality[0].closed, shown[0].notes[0]) == (
         False,
         "This session has no end: it was cut off, or is being recorded now.",
     )

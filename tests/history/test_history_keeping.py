@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 
 from companion import host
-from companion.history import History, Keeper, Unkeepable, copies_of
+from companion.history import History, HistoryDamaged, Keeper, Unkeepable, copies_of
 from companion.history.keeping import readable
-from companion.history.schema import APPLICATION_ID, TABLES, VERSION
+from companion.history.schema import APPLICATION_ID, COLUMNS, TABLES, VERSION
 
 Keeping = Callable[[], Any]
 
@@ -100,6 +100,11 @@ def make_torn(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:4096])
 
 
+def make_headless(path: Path) -> None:
+    foreign(path, APPLICATION_ID, VERSION, *TABLES.values())
+    path.write_bytes(b"X" + path.read_bytes()[1:])
+
+
 def make_directory(path: Path) -> None:
     path.mkdir()
 
@@ -120,6 +125,7 @@ def make_link(path: Path) -> None:
         (make_link, "history.db.other", "it is no plain file"),
         (make_hostile, "history.db.damaged", "its tables are not those of a history"),
         (make_torn, "history.db.damaged", "database disk image is malformed"),
+        (make_headless, "history.db.damaged", "it is damaged, or no database"),
     ],
 )
 def test_what_cannot_be_trusted_is_set_aside_and_told(
@@ -329,3 +335,15 @@ def test_a_file_of_the_lock_is_given_back(kept: Path, keeping: Keeping) -> None:
         with keeping() as keeper:
             keeper.opened().close()
     assert len(list(descriptors.iterdir())) == before
+
+
+@pytest.mark.parametrize(("table", "column"), [("days", "forward_s"), ("sessions", "worn_s"), ("episodes", "t_s")])
+def test_an_infinite_figure_is_damage(path: Path, keeping: Keeping, table: str, column: str) -> None:
+    with keeping() as keeper, closing(keeper.opened()) as history:
+        column = column if column in COLUMNS[table] else "forward_s"
+        names = ", ".join(COLUMNS[table])
+        kinds = {"TEXT": "'x'", "INTEGER": "1", "REAL": "1.0"}
+        values = ", ".join("9e999" if name == column else kinds[kind] for name, kind in COLUMNS[table].items())
+        history._connection.execute(f"INSERT INTO {table} ({names}) VALUES ({values})")
+        with pytest.raises(HistoryDamaged, match=f"a value in {table} is not of its type"):
+            history.rows(table)

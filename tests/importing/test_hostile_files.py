@@ -88,7 +88,7 @@ def test_long_cells_keep_no_pattern_busy(read_text, cell: str) -> None:
 
 
 JUNK = [b"", b"\0\1", b'"', b"event,experiment time\nSTART", b"event\n" * 50, b"platform\n\xff\xfe", b"a,a\n1,2,3,4\n",
-        b"event,experiment time,system time,system time text\nSTART,x,y,z\nSTART,1e300,-1e300,UTC+99:99\n",
+        b"event,experiment time,system time,system time text\nSTART,x,y,z\nPAUSE,1e300,-1e300,UTC+99:99\n",
         b"recording timezone,platform\n../../etc/passwd,ios\n", b"recording timezone\n/etc/localtime\n"]  # fmt: skip
 
 

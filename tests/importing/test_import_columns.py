@@ -98,8 +98,8 @@ def test_what_is_understood(read, text: str, columns: str, units: str, expected:
 
 XYZ = "ax=X,ay=Y,az=Z"
 REFUSED = [
-    ("", "", "", "do not explain themselves"),
-    ("\n", "", "", "do not explain themselves"),
+    ("", "", "", "is empty"),
+    ("\n", "", "", "is empty"),
     ("x,y,z\n1,2,3\n", "", "", "do not explain themselves: x, y, z"),
     ("acc_x,acc_y,acc_z\n0,0,9.8\n", "", "", "do not explain themselves"),
     ("acc_x_ft,acc_y_ft,acc_z_ft\n0,0,9.8\n", "", "", "do not explain themselves"),

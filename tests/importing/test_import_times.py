@@ -1,14 +1,15 @@
 """Times: units, epochs, texts, packets, order, gaps; when a recording began. Nothing is moved silently."""
 
 from datetime import UTC, datetime, timedelta
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from companion.errors import UsageError
-from companion.importing import stamps, timing
+from companion.importing import counting, stamps
 from companion.importing.reader import Imported
 from companion.importing.words import lines
 
@@ -208,8 +209,8 @@ def test_uneven_times_stand_alone(read_text) -> None:
 def test_a_clock_that_is_a_little_off_loses_no_number(steps: list[int], drift: float) -> None:
     places = np.concatenate([[0], np.cumsum(steps)])
     t_ns = np.rint(places * 20_000_000 * drift).astype(np.int64)
-    assert timing.numbered(t_ns, 50.0).index is not None
-    np.testing.assert_array_equal(timing.numbered(t_ns, 50.0).index, places)
+    assert counting.numbered(t_ns, 50.0).index is not None
+    np.testing.assert_array_equal(counting.numbered(t_ns, 50.0).index, places)
 
 
 def test_short_stretches_without_rates_are_left_out_and_long_ones_stay(read_text) -> None:
@@ -224,9 +225,128 @@ def test_short_stretches_without_rates_are_left_out_and_long_ones_stay(read_text
 
 def test_a_hurried_sample_has_a_number_of_its_own() -> None:
     t_ns = np.concatenate([np.arange(300) * 20_000_000, 299 * 20_000_000 + 8_000_000 + np.arange(300) * 20_000_000])
-    found = timing.numbered(t_ns, 50.0)
+    found = counting.numbered(t_ns, 50.0)
     np.testing.assert_array_equal(found.index, np.arange(600))
     assert found.lost == 0
+
+
+CLOCKS = [
+    # zone, first reading, UTC of it, readings that follow at 20 ms of true time, changes
+    ("spring", "2026-03-29T01:59:59+01:00", 1), ("autumn", "2026-10-25T02:59:59+02:00", 1),
+    ("second pass", "2026-10-25T02:59:59+01:00", 0), ("no change", "2026-07-01T02:59:59+02:00", 0),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("name", "first", "changes"), CLOCKS, ids=[name for name, *_ in CLOCKS])
+def test_clocks_that_are_changed_make_no_gap(read_text, monkeypatch, name: str, first: str, changes: int) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    begin = datetime.fromisoformat(first).astimezone(UTC)
+    shown = [(begin + timedelta(milliseconds=20 * i)).astimezone(ZoneInfo("Europe/Berlin")) for i in range(100)]
+    found = read_text(table([f"{at.replace(tzinfo=None).isoformat(timespec='milliseconds')}" for at in shown], "time"))
+    assert elapsed_ms(found) == [20 * i for i in range(100)]
+    assert found.start is not None
+    assert found.start.utc_ns == round(begin.timestamp() * 1000) * 10**6  # an hour that comes twice equals nothing
+    assert found.start.zone == "Europe/Berlin"
+    assert ("clocks were changed within" in found.start.words()) == bool(changes)
+
+
+def test_a_clock_that_was_not_changed_makes_no_gap_either(read_text, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")  # where 02:00 to 03:00 did not come that day
+    times = [f"2026-03-29T0{1 + i // 50}:{59 if i < 50 else 0:02d}:{59 if i < 50 else 0:02d}.{i % 50 * 20:03d}"
+             for i in range(100)]  # fmt: skip
+    assert elapsed_ms(read_text(table(times, "time"))) == [20 * i for i in range(100)]
+
+
+OFFSETS = [("+05:30", "UTC+05:30"), ("+0545", "UTC+05:45"), ("-03:30", "UTC-03:30"), ("+05:00", "Etc/GMT-5")]
+
+
+@pytest.mark.parametrize(("offset", "zone"), OFFSETS)
+def test_an_offset_of_half_an_hour_is_kept(read_text, monkeypatch, offset: str, zone: str) -> None:
+    monkeypatch.setenv("TZ", "Europe/Berlin")
+    found = read_text(table([f"2026-03-04T01:00:00.{i}00{offset}" for i in range(3)], "time"))
+    assert found.start is not None
+    assert found.start.zone == zone
+    assert found.start.instant == datetime.fromisoformat(f"2026-03-04T01:00:00{offset}")
+    assert found.start.instant.hour == 1
+
+
+HINTS = [
+    ([f"{900_000_000 + i / 50:.2f}" for i in range(9)], "--units t=s "),
+    ([f"{46_000 + i / 50 / 86_400:.10f}" for i in range(9)], "count days"),
+    ([20 * i for i in range(9)], "--units t=ms "), ([20_000 * i for i in range(9)], "--units t=us "),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("times", "hint"), HINTS, ids=range(len(HINTS)))
+def test_the_hint_names_the_unit_that_would_fit(read_text, times: list, hint: str) -> None:
+    with pytest.raises(UsageError, match="tells no unit of time") as caught:
+        read_text(table(times, "time"))
+    assert hint in caught.value.hint
+
+
+# ---- times that jitter
+
+PERIOD_S = 0.02
+
+
+def jittered(sigma_ms: float | None, losses: int, seed: int, drift: float = 1.0) -> tuple[np.ndarray, np.ndarray]:
+    """Times in ns that grow, of the samples that are there, and their numbers; None: uniform within 8 ms."""
+    chance = np.random.default_rng([seed, losses, 9])
+    lost = chance.choice(np.arange(5, 145), losses, replace=False) * 20  # two never lie in each other's jitter
+    numbers = np.setdiff1d(np.arange(3000), lost)
+    off_s = chance.uniform(-0.008, 0.008, 3000) if sigma_ms is None else chance.normal(0, sigma_ms / 1000, 3000)
+    t_s = np.maximum.accumulate((np.arange(3000) * PERIOD_S * drift + off_s)[numbers])
+    t_ns = np.rint((t_s - t_s[0]) * 1e9).astype(np.int64) + np.arange(len(t_s))
+    return t_ns, numbers
+
+
+@pytest.mark.parametrize("losses", [0, 1, 50])
+@pytest.mark.parametrize("sigma_ms", [0, 1, 2, 3, 4, 5, 6, None])
+@given(seed=st.integers(0, 10**6), drift=st.floats(0.98, 1.02))
+@settings(max_examples=6, deadline=None, derandomize=True)
+def test_jitter_is_no_loss_and_losses_are_found(sigma_ms: float | None, losses: int, seed: int, drift: float) -> None:
+    t_ns, numbers = jittered(sigma_ms, losses, seed, drift)
+    rate_hz = counting.rate_hz(t_ns)
+    assert rate_hz == pytest.approx(1 / PERIOD_S / drift, rel=3e-4)
+    found = counting.numbered(t_ns, rate_hz or 0)
+    assert (found.gaps, found.lost) == (losses, losses)
+    assert found.index is not None
+    assert np.abs(found.index - numbers).max() <= 1 + (sigma_ms or 4) // 3  # a loss stands where it is, or next to it
+    if sigma_ms is not None and sigma_ms <= 1:
+        np.testing.assert_array_equal(found.index, numbers)
+
+
+def test_a_stall_that_is_caught_up_is_no_loss() -> None:
+    t_ns = np.arange(1000) * 20_000_000
+    t_ns[500:505] = t_ns[505] - np.arange(5, 0, -1) * 1_000_000
+    found = counting.numbered(t_ns, 50.0)
+    assert (found.gaps, found.lost) == (0, 0)
+    np.testing.assert_array_equal(found.index, np.arange(1000))
+
+
+def test_what_is_told_is_what_is_recorded(read_text) -> None:
+    t_ns, _ = jittered(5, 50, 1)
+    found = read_text(living((t_ns / 1e6).tolist(), "t_ms"))
+    rate_hz = found.rate_hz or 0
+    index = found.samples(rate_hz)["index"]
+    missing = np.diff(index) - 1
+    assert missing.sum() == 50
+    assert f"{(missing > 0).sum()} gaps, the longest of" in told(found, rate_hz)
+    assert f"{missing.sum()} samples lost" in told(found, rate_hz)
+
+
+def test_late_rows_of_jittering_times_stay_in_the_files_order(read_text) -> None:
+    chance = np.random.default_rng(2)
+    times = np.arange(2000) * 20.0 + chance.normal(0, 7, 2000)
+    late = int((times[1:] <= np.maximum.accumulate(times)[:-1]).sum())
+    found = read_text(living(times.round(6).tolist(), "t_ms"))
+    assert found.moved == late > 5
+    assert len(found.acc_mps2) == 2000
+    assert found.acc_mps2[:, 0].tolist() == [i / 1000 for i in range(2000)]
+    assert found.t_ns is not None
+    assert (np.diff(found.t_ns) > 0).all()
+    assert found.numbered(50.0).lost == 0
+    assert f"{late} rows came no later than the one before" in told(found, 50.0)
 
 
 def test_a_sensors_own_large_numbers_are_no_date_where_another_column_tells_it(read_text) -> None:

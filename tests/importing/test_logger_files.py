@@ -308,3 +308,51 @@ def test_the_report_of_a_folder(truth, put, tmp_path: Path) -> None:
         "samples       600 samples at 50 Hz, 12 s; no gap",
         "not read      Linear Accelerometer.csv",
     ]
+
+
+def paused(truth, *events: str) -> Files:
+    files = phyphox(truth)
+    header = files["meta/time.csv"].splitlines()[0]
+    return {**files, "meta/time.csv": "\n".join([header, *events, ""])}
+
+
+BEGAN_S = START_NS // 10**6 / 1000 - 0.25
+RAN = [f'"START",0,{BEGAN_S:.3f},"x UTC+05:30"', f'"PAUSE",6.25,{BEGAN_S + 6.25:.3f},"x"']
+PAUSED = {
+    "told": ([*RAN, f'"START",6.25,{BEGAN_S + 66.25:.3f},"x"'], 60.0),
+    "its begin not told": ([RAN[0], f'"START",6.25,{BEGAN_S + 66.25:.3f},"x"'], 60.0),
+    "twice": ([*RAN, f'"START",6.25,{BEGAN_S + 26.25:.3f},"x"', f'"PAUSE",6.25,{BEGAN_S + 30:.3f},"x"',
+               f'"START",6.25,{BEGAN_S + 70:.3f},"x"'], 60.0),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("case", PAUSED)
+def test_a_pause_of_an_experiment_is_a_gap(truth, put, tmp_path: Path, case: str) -> None:
+    events, gap_s = PAUSED[case]
+    put(*paused(truth, *events).items())
+    found = read(tmp_path / "in")
+    expected = truth.t_s + np.where(truth.t_s >= 6, gap_s, 0)
+    assert found.t_ns is not None
+    np.testing.assert_allclose((found.t_ns - found.t_ns[0]) / 1e9, expected, atol=1e-6)
+    np.testing.assert_allclose(found.gyr_radps, truth.gyr, atol=1e-6)
+    assert (found.numbered(50.0).gaps, found.numbered(50.0).lost) == (1, 3000)
+    assert found.start is not None
+    assert found.start.zone == "UTC+05:30"
+    assert abs(found.start.instant - datetime.fromtimestamp(BEGAN_S + 0.25, UTC)) < timedelta(milliseconds=1)
+    assert "by meta/time.csv: " in " ".join(lines(found, 50.0, False, "72 s"))
+
+
+@pytest.mark.parametrize("again", ['"START",6.25,x,"x"', f'"START",6.25,{BEGAN_S:.3f},"x"', '"START",x,x,x'])
+def test_a_pause_of_unknown_length_is_refused(truth, put, tmp_path: Path, again: str) -> None:
+    put(*paused(truth, *RAN, again).items())
+    with pytest.raises(UsageError, match=r"paused, and meta/time\.csv does not tell for how long"):
+        read(tmp_path / "in")
+
+
+@pytest.mark.parametrize("name", ["WristMotion.csv", "Headphone.csv"])
+def test_gravity_in_columns_apart_is_refused_with_what_helps(put, name: str) -> None:
+    axes = ",".join(f"{kind}{axis}" for kind in ("rotationRate", "gravity", "acceleration") for axis in "XYZ")
+    row = "1790000000000000000,0,0,0,0,0,0,-1,0,0,0\n"
+    with pytest.raises(UsageError, match="gravity apart") as caught:
+        read(put((name, f"time,seconds_elapsed,{axes}\n{row}{row}")))
+    assert "name the sums" in caught.value.hint

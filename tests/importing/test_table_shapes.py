@@ -176,3 +176,29 @@ def test_the_report_of_a_file(read_text) -> None:
         "left out      1 row without the angular rate that others have",
     ]
     assert max(map(len, told)) <= 80
+
+
+EXTRA = "time_s,acc_x_mps2,acc_y_mps2,acc_z_mps2\n"
+
+
+@pytest.mark.parametrize("quote", ["", '"'], ids=["plain", "quoted"])
+def test_rows_with_more_cells_than_the_header_are_left_out_and_counted(read_text, quote: str) -> None:
+    rows = [f"{i / 50},{quote}0.1{quote},0,9.8" for i in range(20)]
+    rows[7] = "0.14,0,1,0,9.8"
+    found = read_text(EXTRA + "\n".join([*rows, ""]))
+    assert found.left_out["with more cells than the header names"] == 1
+    assert len(found.acc_mps2) == 19
+    assert (found.acc_mps2 == [0.1, 0, 9.8]).all()
+
+
+@pytest.mark.parametrize("end", [",", ", ", ",,\r"])
+def test_empty_cells_at_the_end_of_a_row_are_no_more(read_text, end: str) -> None:
+    found = read_text(EXTRA + "".join(f"{i / 50},0.1,0,9.8{end}\n" for i in range(20)))
+    assert sum(found.left_out.values()) == 0
+    assert len(found.acc_mps2) == 20
+
+
+def test_what_no_sensor_measures_is_left_out_and_counted(read_text) -> None:
+    found = read_text(EXTRA + "".join(f"{i / 50},{'1e300' if i == 5 else 0},0,9.8\n" for i in range(20)))
+    assert found.left_out["with a cell that is empty or no number"] == 1
+    assert len(found.acc_mps2) == 19

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from companion.errors import UsageError
+from companion.errors import RecordingError, UsageError
 from companion.output import csv_export
 from companion.output.csv_export import check_targets, exporting, parse_tables
 from companion.tables.dictionary import DEFAULT_TABLES, names
@@ -230,7 +230,7 @@ def test_a_directory_that_is_a_file(session: Judged, tmp_path: Path) -> None:
 @pytest.mark.parametrize("session_id", ["../x", "", ".hidden", "a/b", "a\0b", "x" * 81, "é", "NUL", "com1.x", "a\n"])
 def test_a_session_id_cannot_lead_elsewhere(session: Judged, tmp_path: Path, session_id: str) -> None:
     hostile = replace(session, header=replace(session.header, session_id=session_id))
-    with pytest.raises(UsageError, match="cannot be part of a file name"):
+    with pytest.raises(RecordingError, match="cannot be part of a file name"):
         export(hostile, to=tmp_path)
     assert written(tmp_path) == []
 

@@ -11,6 +11,7 @@ from companion.output.history_table import Overview, Row, day_line, lines, show
 
 FIGURES: dict[str, Any] = {
     "worn_s": 27_000.0,
+    "suspect_s": 2_700.0,  # a tenth of it: not marked
     "forward_s": 3_690.0,
     "forward_pct": 21.44,
     "episodes_per_h": 2.06,
@@ -21,6 +22,7 @@ FIGURES: dict[str, Any] = {
 }
 UNKNOWN = FIGURES | {
     "worn_s": 600.0,
+    "suspect_s": 0.0,
     "forward_s": 0.0,
     "alerts": 0,
     **dict.fromkeys(("forward_pct", "episodes_per_h", "median_recovery_s", "longest_forward_s", "coverage_pct")),
@@ -48,12 +50,12 @@ def texts(found: list[Line]) -> list[str]:
 def test_all_of_it() -> None:
     assert texts(lines(overview())) == [
         "Local days",
-        "DAY              WORN  FORWARD  SHARE  EPISODES  RECOVERY  LONGEST  DATA  ALERTS",
-        "                h:min      min      %     per h         s      min     %",
-        "Fr 2026-11-20    7:30     61.5   21.4       2.1      12.2      4.5    98       7",
+        "DAY              WORN  FORWARD  SHARE EPISODES RECOVERY  LONGEST COVERAGE ALERTS",
+        "                h:min      min      %    per h        s      min        %",
+        "Fr 2026-11-20    7:30     61.5   21.4      2.1     12.2      4.5       98      7",
         "Sa 2026-11-21  · no session",
-        "Su 2026-11-22*   0:10      0.0      –         –         –        –     –       0",
-        "1 day            7:30     61.5   21.4       2.1      12.2      4.5    98       7",
+        "Su 2026-11-22*   0:10      0.0      –        –        –        –        –      0",
+        "1 day            7:30     61.5   21.4      2.1     12.2      4.5       98      7",
         "average day      7:30     61.5                                               7.0",
         "",
         "forward, share of the still time that was judged",
@@ -71,6 +73,32 @@ def test_an_average_day_is_the_sums_by_the_days() -> None:
     found = texts(lines(overview(days=4)))
     assert found[6].startswith("4 days           7:30     61.5   21.4")
     assert found[7] == "average day      1:53     15.4                                               1.8"
+
+
+SUSPECT = FIGURES | {"suspect_s": 2_700.2}
+SHORT_AND_SUSPECT = UNKNOWN | {"suspect_s": 3_600.0}
+
+
+def test_days_of_a_sensor_that_may_have_slipped_are_marked() -> None:
+    one = (Row(date(2026, 11, 20), date(2026, 11, 20), SUSPECT),)
+    found = texts(lines(overview(rows=one)))
+    assert found[3] == "Fr 2026-11-20~   7:30     61.5   21.4      2.1     12.2      4.5       98      7"
+    assert found[4].startswith("1 day            7:30")
+    assert found[-1] == "~ sensor may have slipped for 0:45"
+
+
+def test_several_marks_stand_beside_one_another() -> None:
+    rows = (
+        Row(date(2026, 11, 20), date(2026, 11, 20), SUSPECT),
+        Row(date(2026, 11, 21), date(2026, 11, 21), SHORT_AND_SUSPECT, short=True),
+    )
+    found = texts(lines(overview(rows=rows, together=SUSPECT)))
+    assert found[4] == "Sa 2026-11-21*~  0:10      0.0      –        –        –        –        –      0"
+    assert found[5].startswith("1 day~           7:30")
+    assert found[-2:] == [
+        "* under 2 h worn: not in the sums and the average · ? nothing was judged",
+        "~ sensor may have slipped for 1:45 on 2 days, over a tenth of what was worn on each",
+    ]
 
 
 def test_without_a_day_that_counts_there_are_no_sums() -> None:

@@ -231,5 +231,5 @@ def test_ctrl_c_leaves_a_clean_line_and_no_file(tmp_path: Path) -> None:
     code, out, shown = on_a_terminal(sys.executable, "-c", STOPPED, str(RECORDING), str(tmp_path / "out"), columns=80)
     assert (code, out) == (0, "")
     assert "exporting" in shown
-    assert shown.endswith("\r\x1b[1A\x1b[2K")
+    assert shown.endswith("\r\x1b[1A\x1b[2Kstopped before the end\r\n")
     assert list(tmp_path.iterdir()) == []

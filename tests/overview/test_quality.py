@@ -68,7 +68,10 @@ def test_quality_in_full(judged, recorded) -> None:
                 ("Taken from", "two directions that were declared, not measured"),
                 ("Profile", "desk (sitting)"),
                 ("Uncertainty of the baseline", "counts as exact, because it was declared"),
-                ("The sensor at the baseline", "0.0° forward of vertical"),
+                (
+                    "The sensor at the baseline",
+                    "leans 0.0° forward of vertical, the angle to vertical that the baseline has",
+                ),
                 ("Usual slouch", "not shown; 30.0° forward stand for it"),
                 ("A slouch starts at", "12.0° from the baseline"),
             ],
@@ -84,7 +87,10 @@ def test_quality_in_full(judged, recorded) -> None:
                 ("Movement within the holds", "0.2° (root mean square)"),
                 ("Where you face is known to", "1.5°"),
                 ("Shaking of the sensor in the fit test", "0.11° (root mean square)"),
-                ("The sensor at the baseline", "0.0° forward of vertical"),
+                (
+                    "The sensor at the baseline",
+                    "leans 0.0° forward of vertical, the angle to vertical that the baseline has",
+                ),
                 ("Usual slouch", "not shown; 30.0° forward stand for it"),
                 ("A slouch starts at", "12.0° from the baseline"),
             ],
@@ -118,9 +124,19 @@ def test_the_usual_slouch_as_the_wearer_sees_it(judged, recorded, slouch, expect
 )
 def test_how_the_sensor_leans_at_the_baseline(judged, recorded, up, expected: str) -> None:
     made = Calibration.from_axes(up, (1.0, 0.0, 0.0))
+    line = dict(baseline_of(recorded(judged(MORNING), calibration=made)).lines)["The sensor at the baseline"]
+    assert line == f"leans {expected}, the angle to vertical that the baseline has"
+
+
+def test_a_baseline_given_at_import_is_not_called_exact(judged, recorded) -> None:
+    session = judged(MORNING, ("in_range", 1), origin="imported")
+    given = dict(baseline_of(recorded(session)).lines)
+    assert given["Taken from"] == "two directions that were declared, or assumed at import, not measured"
     assert (
-        dict(baseline_of(recorded(judged(MORNING), calibration=made)).lines)["The sensor at the baseline"] == expected
+        given["Uncertainty of the baseline"] == "not known, because it was not measured; the ± of angles leaves it out"
     )
+    measured = dict(baseline_of(recorded(session, calibration=MEASURED)).lines)
+    assert measured["Taken from"] == "two holds and forward bends"
 
 
 @pytest.mark.parametrize("taken", ["", "yesterday", "2026-05-04", "9999-12-31T23:59:59+00:00"])

@@ -9,10 +9,20 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from companion.overview import KINDS
-from companion.overview.traces import SESSION_POINTS, bands, commonest, kinds_of, rows_a_point, trace_of
+from companion.overview.traces import (
+    SESSION_POINTS,
+    bands,
+    commonest,
+    figures_within,
+    judged_share_pct,
+    kinds_of,
+    rows_a_point,
+    trace_of,
+)
 from companion.posture.events import AlertRaised
 from companion.posture.rows import CONTEXTS, POSTURE, ROW_NS, STATES
 from companion.tables.judged import Part
+from companion.tables.rows import figures_of
 
 BEGIN_MS = 1_792_884_600_000  # 2026-10-25T01:30+02:00
 
@@ -144,3 +154,51 @@ def test_few_bands_are_exact_to_the_row() -> None:
     assert [(band.from_utc_ms, band.to_utc_ms, band.kind) for band in bands(kinds, 0, 50, 2)] == [
         (0, 40_200, "in_range")
     ]
+
+
+def test_figures_of_traces_are_those_of_the_tables_however_few_points_there_are(judged) -> None:
+    one = judged("2026-10-25T01:30+02:00", ("in_range", 60.2, 2.0), ("forward", 30.4, 25.0), suspect_rows=slice(0, 100))
+    other = judged("2026-10-25T04:00+01:00", ("reclined", 7.0, -20.0), ("walking", 9.0, 4.0), name="s2")
+    parts = [one.whole(), Part(other, other.whole().day, 5, 80)]
+    traces = [trace_of(part, 400, 12.0, most_bands=1) for part in parts]
+    found = dict(figures_within(traces))
+    assert found.pop("sagittal_deg") == pytest.approx((796.4 / 105.6, -20.0, 25.0), abs=1e-4)
+    assert found == figures_of(parts)
+    assert found["forward_s"] == 30.4
+
+
+def test_figures_of_a_stretch_count_the_rows_that_begin_in_it(judged) -> None:
+    session = judged("2026-10-25T01:30+02:00", ("in_range", 1.0, 2.0), ("forward", 1.0, 20.0), ("no_data", 1.0))
+    traces = [trace_of(Part(session, session.whole().day, 2, 15), 100, None)]
+    lengths = [
+        (figures["duration_s"], figures["forward_s"], figures["sagittal_deg"])
+        for low, high in ((0, 1000), (1000, 1001), (1001, 1400), (2000, 9000), (9000, 9900))
+        for figures in [figures_within(traces, BEGIN_MS + low, BEGIN_MS + high)]
+    ]
+    assert lengths == [
+        (pytest.approx(0.6), 0.0, (2.0, 2.0, 2.0)),
+        (0.2, 0.2, (20.0, 20.0, 20.0)),
+        (0.2, 0.2, (20.0, 20.0, 20.0)),
+        (1.0, 0.0, None),
+        (0.0, 0.0, None),
+    ]
+
+
+@given(cuts=st.lists(st.integers(-500, 20_500), min_size=1, max_size=6))
+def test_figures_of_stretches_add_up(judged, cuts: list[int]) -> None:
+    session = judged("2026-10-25T01:30+02:00", ("in_range", 7.0), ("forward", 9.4), ("walking", 3.6))
+    traces = [trace_of(session.whole(), 30, None)]
+    edges = sorted({-1000, *cuts, 30_000})
+    stretches = [figures_within(traces, BEGIN_MS + low, BEGIN_MS + high) for low, high in pairwise(edges)]
+    for name in ("duration_s", "in_range_s", "forward_s", "walking_s"):
+        assert sum(each[name] for each in stretches) == pytest.approx(figures_within(traces)[name])
+
+
+@pytest.mark.parametrize(
+    ("judged_s", "expected"),
+    [((50.0, 30.0, 20.0), 30.0), ((0.0, 0.0, 5.0), 0.0), ((0.0, 0.0, 0.0), None)],
+)
+def test_the_share_of_the_still_time_that_was_judged(judged_s, expected: float | None) -> None:
+    in_range_s, forward_s, reclined_s = judged_s
+    figures = {"in_range_s": in_range_s, "forward_s": forward_s, "reclined_s": reclined_s, "unjudged_s": 1000.0}
+    assert judged_share_pct(figures) == expected

@@ -177,6 +177,12 @@ def test_calibrations_that_mean_nothing_are_refused():
         axes % ("1" * 400) + "}",
         "[" * 99_999,
     )
-    for text in texts:
+    typed = [
+        axes % 0 + f', "{name}": {value}}}' for name in ("method", "taken_utc", "profile") for value in ("[]", "1")
+    ]
+    typed += [
+        axes % 0 + f', "{name}": {value}}}' for name in ("axis_ratio", "wobble_deg") for value in ("[]", "{}", '"x"')
+    ]
+    for text in (*texts, *typed, axes % 0 + ', "uncertainty_deg": 1e308}', axes % 0 + ', "axis_ratio": NaN}'):
         with pytest.raises(ValueError):  # noqa: PT011 - json and we say different things
             companion.Calibration.from_json(text)

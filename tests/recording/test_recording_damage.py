@@ -212,6 +212,34 @@ def test_a_cut_file_gives_what_stands_before_the_cut(whole: Path, read: Read, cu
     assert cut.read_bytes() == before
 
 
+@pytest.mark.parametrize("seconds", [20, 40])
+def test_cut_within_the_first_page_the_rows_before_the_cut_are_read(
+    tmp_path: Path, session_of: SessionOf, write: Write, read: Read, seconds: int
+) -> None:
+    """SQLite fills a page from its end: the first rows, which spell out the sources, are the first to go."""
+    path = write(tmp_path / "short.posture", session_of(seconds))
+    whole, _ = read(path)
+    data = path.read_bytes()
+    cut = tmp_path / "cut.posture"
+    counts = set()
+    for length in range(3 * PAGE_BYTES + 200, 4 * PAGE_BYTES, 150):
+        cut.write_bytes(data[:length])
+        stood = [number for number, frame in enumerate(whole) if _stands_in(frame, data[3 * PAGE_BYTES : length])]
+        given, damage = read(cut)
+        assert set(stood) <= set(places_in(given, whole))
+        require_named(sorted(set(range(len(whole))) - set(places_in(given, whole))), whole, damage)
+        counts.add(len(stood))
+    assert len(counts) > 10
+
+
+def _stands_in(frame: Frame, data: bytes) -> bool:
+    """Whether all of a packet's row is there: its payload, and the checksum of up to four bytes behind it."""
+    if not isinstance(frame, Notification) or len(frame.data) < 8:
+        return False
+    at = data.find(frame.data)
+    return 0 <= at <= len(data) - len(frame.data) - 4
+
+
 def test_a_session_that_was_cut_off_and_then_cut(tmp_path: Path, session_of: SessionOf, read: Read) -> None:
     frames = session_of(SECONDS)
     path, copy = tmp_path / "a.posture", tmp_path / "copy.posture"

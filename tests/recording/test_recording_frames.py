@@ -150,7 +150,8 @@ def test_the_rows_in_the_file(tmp_path: Path, opened: Opened) -> None:
     digest = hashlib.sha256(b"".join(bodies[:-1])).hexdigest()
     assert rows[-1][:4] == (8, 14, 9, 0)
     assert json.loads(rows[-1][4]) == {"reason": "stopped", "count": 8, "hash": digest}
-    assert copies == [(0, 66, 0, 0, rows[0][4]), (8, 78, 9, 0, rows[-1][4])]
+    named = [(1, 127, 5, f"1={name}", b""), (4, 127, 7, "2=b", b"")]
+    assert copies == [(0, 66, 0, 0, rows[0][4]), *named, (8, 78, 9, 0, rows[-1][4])]
 
 
 T = 5

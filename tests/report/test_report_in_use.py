@@ -195,6 +195,106 @@ def test_a_tap_says_what_hover_says_until_the_page_moves(opened: Callable[..., A
     seen.until(f"({TIPS})().length === 0")
 
 
+@pytest.fixture(scope="module")
+def lunch(session: Callable[..., Any], report_of: Callable[..., Overview]) -> Overview:
+    """A day with an hour and a half between two sessions."""
+    return report_of(
+        session("2026-10-21T09:00+02:00", *HALF_HOUR, name="s1"),
+        session("2026-10-21T11:00+02:00", *HALF_HOUR, name="s2"),
+        kind="day",
+        first_day=date(2026, 10, 21),
+    )
+
+
+def test_where_nothing_was_recorded_the_plot_says_so(opened: Callable[..., Any], lunch: Overview) -> None:
+    seen = opened(lunch)
+    said = "document.querySelector('[data-nothing=angle-0]').innerText"
+    assert seen.ask("document.querySelector('[data-nothing=angle-0]').ariaLive") == "polite"
+    assert seen.ask(said) == ""
+    for _ in range(3):
+        seen.page.get_by_role("button", name="Zoom in").click()
+    seen.until(f"{said} === 'Nothing recorded here: ‹ and › move, Whole shows all.'")
+    for _ in range(4):
+        seen.page.get_by_role("button", name="Later", exact=True).click()
+    seen.until(f"{said} === ''")
+    assert seen.complaints == []
+
+
+def test_no_hover_box_stays_behind_when_the_plot_moves(opened: Callable[..., Any], desk_hour: Overview) -> None:
+    seen = opened(desk_hour)
+    seen.page.mouse.move(*over(seen, 0.5, 0.4))
+    seen.until(f"({TIPS})().length > 0")
+    seen.page.mouse.click(*over(seen, 0.5, 0.4))
+    seen.until("Bokeh.documents[0].roots()[0].toolbar.active_scroll !== null")
+    before = seen.ask(RANGE)
+    for _ in range(8):
+        seen.page.mouse.wheel(0, -120)
+    seen.until(f"(before) => ({RANGE})()[0] > before", before[0])
+    seen.page.wait_for_timeout(300)
+    x, y = over(seen, 0.52, 0.4)
+    seen.page.mouse.move(x, y)
+    seen.page.wait_for_timeout(300)
+    assert len(seen.ask(TIPS)) == 1
+
+
+WIDER = """() => [...document.querySelectorAll("body *")]
+  .filter((each) => each.closest(".unseen, script") === null && each.getBoundingClientRect().right > innerWidth + 1)
+  .map((each) => each.tagName + " " + each.textContent.slice(0, 30))"""
+SMALLEST = """() => Math.min(...[...document.querySelectorAll("main *, header *, footer *")]
+  .filter((each) => each.getClientRects().length > 0 && each.closest(".unseen") === null
+    && [...each.childNodes].some((node) => node.nodeType === 3 && node.textContent.trim() !== ""))
+  .map((each) => parseFloat(getComputedStyle(each).fontSize) * 0.75))"""
+
+
+def a_week(session: Callable[..., Any], report_of: Callable[..., Overview], sessions: int) -> Overview:
+    """Many sessions, all in one week, two a day."""
+    stretches = (*HALF_HOUR, ("forward", 100, 22), ("reclined", 100, -20)) * 5
+    made = [
+        session(f"2026-10-{19 + number // 2}T{9 + number % 2 * 5:02d}:00+02:00", *stretches, name=f"{number:032x}")
+        for number in range(sessions)
+    ]
+    return report_of(*made, kind="week", first_day=date(2026, 10, 19))
+
+
+A4_PX = 703  # 210 mm less two margins of 12 mm
+
+
+def test_nothing_is_wider_than_paper_or_too_small_to_read(
+    opened: Callable[..., Any], session: Callable[..., Any], report_of: Callable[..., Overview]
+) -> None:
+    seen = opened(a_week(session, report_of, 12))
+    seen.page.set_viewport_size({"width": A4_PX, "height": 1000})
+    seen.ask("() => dispatchEvent(new Event('beforeprint'))")
+    seen.page.emulate_media(media="print")
+    assert seen.ask("document.documentElement.scrollWidth") == A4_PX
+    assert seen.ask(WIDER) == []
+    assert seen.ask(SMALLEST) >= 7.99
+    seen.ask("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    assert seen.ask(WIDER) == []
+    assert seen.ask(SMALLEST) >= 7.99
+
+
+def test_a_week_is_few_pages(
+    opened: Callable[..., Any], session: Callable[..., Any], report_of: Callable[..., Overview]
+) -> None:
+    seen = opened(a_week(session, report_of, 12))
+    assert 4 <= seen.page.pdf(prefer_css_page_size=True).count(b"/Type /Page\n") <= 12
+    seen.ask("() => dispatchEvent(new Event('beforeprint'))")
+    closed = seen.ask("[...document.querySelectorAll('details:not([open]) > summary')].map((each) => each.innerText)")
+    assert "Every figure of these sessions, with its meaning" in closed
+    assert "Figures" not in closed
+
+
+@pytest.mark.parametrize("sessions", [1, 2, 5])
+def test_tables_fit_a_screen(
+    opened: Callable[..., Any], session: Callable[..., Any], report_of: Callable[..., Overview], sessions: int
+) -> None:
+    seen = opened(a_week(session, report_of, sessions))
+    seen.ask("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
+    cut = "[...document.querySelectorAll('.box')].filter((e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)"
+    assert seen.ask(f"{cut}.map((e) => e.dataset.name)") == []
+
+
 def test_paper_is_light_whole_and_fits(opened: Callable[..., Any], desk_hour: Overview) -> None:
     seen = opened(desk_hour, dark=True)
     seen.ask("() => dispatchEvent(new Event('beforeprint'))")

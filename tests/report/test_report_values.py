@@ -16,13 +16,14 @@ from hypothesis import strategies as st
 
 from companion.output.report import page
 from companion.output.report.lanes import Offset, ahead_ms, lanes_of, offsets_between
-from companion.output.report.names import KIND_MEANINGS
+from companion.output.report.names import KIND_MEANINGS, MEANINGS, QUANTITIES
 from companion.output.report.page import inert_json
 from companion.output.report.palette import LOOKS, ROLES, style_sheet
 from companion.output.report.stacks import Stack, day_stacks, hour_stacks
-from companion.output.report.summaries import lane_numbers, lane_sentence, lane_title, stack_sentence
+from companion.output.report.summaries import degrees, lane_numbers, lane_sentence, lane_title, stack_sentence
 from companion.output.report.tables import Shown, episodes, shares, shown, span_words, tiles
 from companion.overview import KINDS, Overview
+from companion.posture.rows import RowFlag
 
 HOUR_MS = 3_600_000
 NEVER = r"bad|good|poor|incorrect|improper|perfect|ideal|lazy|pain\w*|disease|injur\w+|cure[sd]?|heal\w*|therap\w+"
@@ -96,14 +97,66 @@ def test_nothing_is_drawn_over_a_gap(session: Any, report_of: Any) -> None:
 def test_a_plot_in_words_and_numbers(desk_hour: Overview) -> None:
     (lane,) = lanes_of(desk_hour.traces, same_hours=False)
     assert lane_sentence(lane) == (
-        "Half of the time at or below 2.5°, nine tenths of it from 0.2 to 25.3°. Forward of the baseline for 6 min, "
-        "3 alerts, between 09:00 and 10:00."
+        "Median 2.5°, from 0.4° (10th percentile) to 16.2° (90th). Forward of the baseline for 6 min, 10.4 % of the "
+        "still time that was judged, 3 alerts, between 09:00 and 10:00."
     )
     numbers = lane_numbers(lane)
     assert numbers.caption == "The plot in numbers, each 5 min"
     assert len(numbers.rows) == 12
     _, cells = numbers.rows[2]
     assert [cell.text for cell in cells] == ["09:10", "9.3", "1.2", "22.8", "1.7", "1"]
+
+
+def test_the_sentence_of_a_plot_has_the_figures_of_the_tables(session: Any, report_of: Any) -> None:
+    restless = (("in_range", 5, 2), ("moving", 3, 9), ("forward", 3.4, 20), ("in_range", 4, -6)) * 1500
+    overview = report_of(session("2026-10-21T09:00+02:00", *restless))
+    (lane,) = lanes_of(overview.traces, same_hours=False)
+    figures = overview.figures
+    low, middle, high = (f"{figures[f'rel_p{p}_deg']:.1f}°".replace("-", "\N{MINUS SIGN}") for p in (10, 50, 90))
+    assert lane_sentence(lane).startswith(
+        f"Median {middle}, from {low} (10th percentile) to {high} (90th). "
+        "Forward of the baseline for 1 h 25 min, 27.4 % of the still time that was judged"
+    )
+    assert low.startswith("\N{MINUS SIGN}")
+    minutes = [float(cells[4].text) for _, cells in lane_numbers(lane).rows]
+    assert sum(minutes) == pytest.approx(figures["forward_s"] / 60, abs=0.05 * len(minutes))
+    assert set(minutes[1:-1]) <= {6.6, 6.7}
+    assert all("-" not in cell.text for _, cells in lane_numbers(lane).rows for cell in cells[1:])
+
+
+def test_a_sensor_that_may_have_slipped_is_said_under_the_plot(session: Any, report_of: Any) -> None:
+    made = session("2026-10-21T09:00+02:00", ("in_range", 600, 2), ("forward", 600, 20))
+    made.judged.posture["flags"][3000:] |= int(RowFlag.SUSPECT)
+    sentence = lane_sentence(lanes_of(report_of(made).traces, same_hours=False)[0])
+    assert sentence == (
+        "Median 2.0°, from 1.2° (10th percentile) to 2.8° (90th). Forward of the baseline for 10 min, 50.0 % of the "
+        "still time that was judged, 1 alert, between 09:00 and 09:20. In 10 min of it the sensor may have slipped; "
+        "the percentiles leave that out."
+    )
+    made.judged.posture["flags"][:] |= int(RowFlag.SUSPECT)
+    sentence = lane_sentence(lanes_of(report_of(made).traces, same_hours=False)[0])
+    assert sentence.startswith("Forward of the baseline for 10 min, 50.0 %")
+    assert sentence.endswith("In 20 min of it the sensor may have slipped; the percentiles leave that out.")
+
+
+@pytest.mark.parametrize(
+    ("angle_deg", "expected"),
+    [(-0.5, "\N{MINUS SIGN}0.5"), (-0.04, "0.0"), (0.04, "0.0"), (25.0, "25.0"), (-10.04, "\N{MINUS SIGN}10.0")],
+)
+def test_degrees_have_the_minus_of_the_axes(angle_deg: float, expected: str) -> None:
+    assert degrees(angle_deg) == expected
+
+
+def test_what_the_words_mean() -> None:
+    words = dict(MEANINGS)
+    assert "would have been given" not in words["Alert"]
+    assert "The mode track gives none." in words["Alert"]
+    assert "what is held back is not counted" in words["Alert"]
+    assert "only the part that was cued" in words["Recovery"]
+    assert "more than 20°" in KIND_MEANINGS["unjudged"]
+    assert "Up to 20° such time is judged" in words["The sensor may have slipped"]
+    assert "flat side" in QUANTITIES["abs_sagittal"]
+    assert "Share of the still time that was judged" in words
 
 
 def test_numbers_of_an_hour_that_comes_twice(session: Any, report_of: Any) -> None:
@@ -163,8 +216,8 @@ def test_tiles(desk_hour: Overview) -> None:
             (("unjudged", 60, 0), ("forward", 60, 20), ("in_range", 480, 20)),
             True,
             "10.0 % of still time, 10.0 % of it not judged",
-            "Half of the time at or below 20.0°, nine tenths of it from 19.2 to 20.8°. Forward of the baseline for "
-            "1 min, 1 alert, between 09:00 and 09:10.",
+            "Median 20.0°, from 19.2° (10th percentile) to 20.8° (90th). Forward of the baseline for 1 min, 11.1 % of "
+            "the still time that was judged, 1 alert, between 09:00 and 09:10.",
         ),
     ],
 )

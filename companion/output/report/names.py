@@ -18,7 +18,8 @@ KIND_MEANINGS: Mapping[str, str] = {
     "in_range": "Still, and within the limit around your baseline.",
     "forward": "Still, and over the limit forward of your baseline, as part of a slouch.",
     "reclined": "Still, and more than 15° behind your baseline. Counted apart, never as in range.",
-    "unjudged": "Still, but without a calibration, too uncertain, or the sensor may have slipped.",
+    "unjudged": "Still, but without a calibration, too uncertain, or with a sensor that is upside down or may have "
+    "slipped by more than 20°.",
     "moving": "In movement without walking. Not judged.",
     "walking": "Walking. Not judged.",
     "lying": "Lying. Not judged.",
@@ -32,9 +33,33 @@ MEANINGS: tuple[tuple[str, str], ...] = (
     ("Forward, degrees", "How far the upper back leans forward of the baseline; backward is negative."),
     ("Limit", "The angle from which a slouch begins. Dashed in the plots. It ends below two thirds of the limit."),
     ("Still time", "Only still time is judged; all else is counted under its own name."),
+    (
+        "Share of the still time that was judged",
+        "Time forward, of the time in range, forward and reclined together; `posture history` has the same. Shares in "
+        "the table of kinds are of all recorded time.",
+    ),
+    (
+        "The sensor may have slipped",
+        "Found by walking, from the slip limit on (10°, unless set otherwise). Up to 20° such time is judged and "
+        "counted, and alerts go on and say so; beyond, nothing is judged. Percentiles and exposure leave all of it "
+        "out.",
+    ),
+    (
+        "Forward of vertical",
+        "How far the sensor's flat side leans, which depends on how it sits on you. Where the baseline lies in these "
+        "angles stands under Calibration.",
+    ),
     ("Episode", "One slouch, from the first moment over the limit until it ends, movements of up to 5 s included."),
-    ("Alert", "A cue that was given, or would have been given in the mode without cues, during an episode."),
-    ("Recovery", "From an episode's first alert to the episode's end. The median is half-way through the sorted list."),
+    (
+        "Alert",
+        "A cue that was given during an episode. At most six are given in any hour, unless that was set otherwise; "
+        "what is held back is not counted here. The mode track gives none.",
+    ),
+    (
+        "Recovery",
+        "From an episode's first alert to the episode's end. The median is half-way through the sorted list. Alerts "
+        "and recovery describe only the part that was cued.",
+    ),
     ("Worn", "All time but no data and not worn. Rates per hour are per worn hour."),
     ("Coverage", "Worn time as a share of the whole."),
     (
@@ -64,7 +89,7 @@ CANNOT_SEE: tuple[tuple[str, str], ...] = (
 QUANTITIES: Mapping[str, str] = {
     "rel_sagittal": "Forward of baseline",
     "rel_lateral": "Sideways of baseline, to the right positive",
-    "abs_sagittal": "Forward of vertical",
+    "abs_sagittal": "Sensor's flat side, forward of vertical",
     "velocity": "Velocity",
 }
 

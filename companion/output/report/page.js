@@ -5,6 +5,7 @@
   const dark = matchMedia("(prefers-color-scheme: dark)");
   const coarse = matchMedia("(pointer: coarse)");
   const drawn = [];
+  const NOTHING = "Nothing recorded here: ‹ and › move, Whole shows all.";
   const months = "Jan Feb Mar Apr May Jun Jul Aug Sep Oct Nov Dec".split(" ");
   const pad = (number) => String(number).padStart(2, "0");
 
@@ -131,7 +132,7 @@
   }
 
   // As many points as there are pixels: of the levels of fineness the finest that does not crowd.
-  function levels(view, figure) {
+  function levels(place, view, figure) {
     const whole = figure.x_range.end - figure.x_range.start;
     const found = [];
     for (const renderer of figure.renderers) {
@@ -139,8 +140,18 @@
       if (word === "level") (found[Number(number)] ??= []).push(renderer);
     }
     let asked = false;
+    const nothing = document.querySelector(`[data-nothing="${place.id}"]`);
+    const stretches = (found[0] ?? []).map((each) => each.data_source.data).filter((data) => "from_ms" in data);
+    const isRecorded = (from, to) => stretches.some((data) => {
+      const ends = [...data.to_ms];
+      return [...data.from_ms].some((begin, number) => begin < to && ends[number] > from);
+    });
     const choose = () => {
       asked = false;
+      // What was said of a point stands no longer where that point was, or is of points that are drawn no more.
+      for (const tool of view.tool_views.values()) tool._clear?.();
+      const said = isRecorded(figure.x_range.start, figure.x_range.end) ? "" : NOTHING;
+      if (nothing !== null && nothing.textContent !== said) nothing.textContent = said;
       const share = (figure.x_range.end - figure.x_range.start) / whole;
       const room = Math.max(view.frame.bbox.width, 200) * 0.8;
       const fits = found.findIndex((level) => level.at(-1).data_source.get_length() * share <= room);
@@ -165,7 +176,7 @@
       clock(figure.below[0], offsets);
       gestures(place, figure);
       buttons(place, figure);
-      levels(view, figure);
+      levels(place, view, figure);
     } else {
       labels(place, figure);
       addEventListener("resize", () => labels(place, figure));
@@ -193,7 +204,7 @@
       picture.setAttribute("aria-hidden", "true");
       place.after(picture);
     }
-    for (const details of document.querySelectorAll("details:not([open])")) {
+    for (const details of document.querySelectorAll("details:not([open]):not([data-paper])")) {
       details.open = true;
       details.dataset.closed = "";
     }
@@ -206,6 +217,26 @@
       delete details.dataset.closed;
     }
     repaint();
+  }
+
+  // A table that is wider than its place can be scrolled by the keyboard, and shows at which side it goes on.
+  function edges(box) {
+    const hidden = box.scrollWidth - box.clientWidth;
+    const scrolls = hidden > 1;
+    const said = { tabindex: "0", role: "region", "aria-label": box.dataset.name };
+    for (const [name, text] of Object.entries(said)) {
+      if (scrolls) box.setAttribute(name, text);
+      else box.removeAttribute(name);
+    }
+    box.toggleAttribute("data-left", scrolls && box.scrollLeft > 1);
+    box.toggleAttribute("data-right", scrolls && box.scrollLeft < hidden - 1);
+  }
+
+  const resized = new ResizeObserver((entries) => { for (const { target } of entries) edges(target); });
+  for (const box of document.querySelectorAll(".box")) {
+    box.addEventListener("scroll", () => edges(box), { passive: true });
+    resized.observe(box);
+    edges(box);
   }
 
   Bokeh.set_log_level("error");

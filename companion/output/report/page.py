@@ -6,6 +6,7 @@ and then escaped, data inside scripts cannot end them, and the policy runs no sc
 """
 
 import json
+import re
 from base64 import b64encode
 from collections.abc import Sequence
 from functools import lru_cache
@@ -13,7 +14,7 @@ from hashlib import sha256
 from importlib.resources import files
 from typing import Any
 
-from companion.output.report import names, palette, summaries, tables
+from companion.output.report import names, palette, session_tables, summaries, tables
 from companion.output.report.lanes import Lane, lanes_of
 from companion.output.report.plots import angle_plot, library, stack_plot
 from companion.output.report.stacks import Stack, day_stacks, hour_stacks
@@ -21,6 +22,7 @@ from companion.output.words import NOT_A_MEDICAL_DEVICE
 from companion.overview import Overview
 from companion.text import printable
 
+_BREAKS = re.compile(r"(?<=,) (?!\d\d:\d\d\b(?! to \d\d:))| (?=to \d{4}-)| (?=\()")
 _LONGEST = 2_000
 _SESSION_PX, _WEEK_PX, _BARS_PX = 340, 200, 280
 
@@ -37,6 +39,8 @@ def page(overview: Overview) -> str:
         lanes=[_lane_texts(place, lane) for place, lane in enumerate(lanes)],
         hours=hours,
         tables=tables,
+        of_sessions=session_tables,
+        title_parts=title_parts(overview.title),
         names=names,
         summaries=summaries,
         day_stacks=days,
@@ -48,6 +52,11 @@ def page(overview: Overview) -> str:
         data=_markup(inert_json(plots)),
     )
     return text
+
+
+def title_parts(title: str) -> tuple[str, ...]:
+    """A title, cut where a line may end: never between a day and the time on it, nor within a span of time."""
+    return tuple(_BREAKS.split(title))
 
 
 def inert_json(value: object) -> str:

@@ -4,6 +4,7 @@ Pure. Knows: lanes, stacks. Must never know: HTML, how a plot is drawn.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -12,14 +13,13 @@ from companion.output.report.names import kind_words
 from companion.output.report.stacks import Stack, long_day
 from companion.output.report.tables import DASH, Grid, Shown
 from companion.output.words import counted
-from companion.overview import KINDS
+from companion.overview import KINDS, figures_within, judged_share_pct
 from companion.tables.instants import clock_text, duration_words
 
 _NS_PER_MS = 1_000_000
 _MINUTE_MS = 60_000
 _STEPS_MIN = (1, 5, 15, 30, 60, 120, 240, 480, 1440)
 _MOST_ROWS = 24
-_JUDGED = frozenset({"in_range", "forward", "reclined"})
 
 
 def lane_title(lane: Lane) -> str:
@@ -35,20 +35,17 @@ def offset_words(offsets: Sequence[Offset]) -> str:
 def lane_sentence(lane: Lane) -> str:
     """What the plot of angles shows, in a sentence or two."""
     begin, end = _ends(lane)
-    means = np.concatenate([trace.mean_deg for trace in lane.traces] or [np.empty(0)])
-    known = means[np.isfinite(means)]
-    if not len(known):
-        angles = "No angle from a baseline is known."
+    figures = figures_within(lane.traces)
+    share_pct = judged_share_pct(figures)
+    between = f"between {_clock(lane, begin)} and {_clock(lane, end)}"
+    if share_pct is None:
+        judged = f"Nothing was judged {between}."
     else:
-        low, middle, high = np.percentile(known, (5, 50, 95))
-        angles = f"Half of the time at or below {middle:.1f}°, nine tenths of it from {low:.1f} to {high:.1f}°."
-    alerts = sum(len(trace.alerts_utc_ms) for trace in lane.traces)
-    if not _JUDGED & lane.stretches.keys():
-        return f"{angles} Nothing was judged between {_clock(lane, begin)} and {_clock(lane, end)}."
-    return (
-        f"{angles} Forward of the baseline for {duration_words(_seconds(lane, 'forward', begin, end))}, "
-        f"{counted(alerts, 'alert')}, between {_clock(lane, begin)} and {_clock(lane, end)}."
-    )
+        judged = (
+            f"Forward of the baseline for {duration_words(figures['forward_s'])}, {share_pct:.1f} % of the still time "
+            f"that was judged, {counted(figures['alerts'], 'alert')}, {between}."
+        )
+    return " ".join(filter(None, (_angles_words(figures), judged, _slip_words(figures))))
 
 
 def lane_numbers(lane: Lane) -> Grid:
@@ -88,9 +85,29 @@ def stack_sentence(stacks: Sequence[Stack], of_what: str) -> str:
     return f"Minutes of each kind, by {of_what}. Most time forward: {most.words}, {duration_words(forward)}."
 
 
+def degrees(angle_deg: float) -> str:
+    """An angle with one decimal and the minus that the axes have."""
+    return f"{angle_deg:.1f}".replace("-0.0", "0.0").replace("-", "\N{MINUS SIGN}")
+
+
 def legend(shares: Mapping[str, float]) -> tuple[tuple[str, str], ...]:
     """The kinds that occur, with their words."""
     return tuple((kind, kind_words(kind)) for kind in KINDS if shares.get(kind))
+
+
+def _angles_words(figures: Mapping[str, Any]) -> str:
+    low, middle, high = (figures[f"rel_p{percent}_deg"] for percent in (10, 50, 90))
+    if middle is None:
+        return "No angle from a baseline is known." if not figures["suspect_s"] else ""
+    return f"Median {degrees(middle)}°, from {degrees(low)}° (10th percentile) to {degrees(high)}° (90th)."
+
+
+def _slip_words(figures: Mapping[str, Any]) -> str:
+    """What of the figures rests on a sensor that may have slipped; "" where nothing does."""
+    if not figures["suspect_s"]:
+        return ""
+    lasted = duration_words(figures["suspect_s"])
+    return f"In {lasted} of it the sensor may have slipped; the percentiles leave that out."
 
 
 def _ends(lane: Lane) -> tuple[int, int]:
@@ -117,25 +134,12 @@ def _pieces(offsets: Sequence[Offset], begin: int, end: int, step: int) -> list[
 
 
 def _row(lane: Lane, low: int, high: int) -> tuple[str, tuple[Shown, ...]]:
-    columns = list[np.ndarray]()
-    for trace in lane.traces:
-        here = (trace.utc_ms >= low) & (trace.utc_ms < high) & np.isfinite(trace.mean_deg)
-        columns.append(np.stack([trace.mean_deg[here], trace.least_deg[here], trace.most_deg[here]]))
-    known = np.concatenate(columns, axis=1)
-    angles = [f"{known[0].mean():.1f}", f"{known[1].min():.1f}", f"{known[2].max():.1f}"] if known.size else [DASH] * 3
-    alerts = sum(low <= at < high for trace in lane.traces for at in trace.alerts_utc_ms)
+    figures = figures_within(lane.traces, low, high)
+    angles = [DASH] * 3 if figures["sagittal_deg"] is None else [degrees(angle) for angle in figures["sagittal_deg"]]
     several = len(lane.offsets) > 1
     label = _clock(lane, low) + (f" {_offset_at(lane, low)}" if several else "")
-    minutes = _seconds(lane, "forward", low, high) / 60
-    return "", (Shown(label), *(Shown(text, is_number=True) for text in (*angles, f"{minutes:.1f}", str(alerts))))
-
-
-def _seconds(lane: Lane, kind: str, low: int, high: int) -> float:
-    stretches = lane.stretches.get(kind)
-    if stretches is None:
-        return 0.0
-    begins, ends = stretches.columns["from_ms"], stretches.columns["to_ms"]
-    return float(np.maximum(np.minimum(ends, high) - np.maximum(begins, low), 0.0).sum()) / 1000
+    numbers = (*angles, f"{figures['forward_s'] / 60:.1f}", str(figures["alerts"]))
+    return "", (Shown(label), *(Shown(text, is_number=True) for text in numbers))
 
 
 def _clock(lane: Lane, at_ms: int) -> str:

@@ -12,7 +12,7 @@ from companion.output.csv_tables import cell
 from companion.output.report.names import QUANTITIES, column_meaning, kind_words
 from companion.output.report.stacks import short_day
 from companion.output.words import ENDINGS, counted
-from companion.overview import KINDS, DayFigures, Overview, Quality
+from companion.overview import KINDS, DayFigures, Overview
 from companion.tables.dictionary import TABLES
 from companion.tables.instants import duration_words
 
@@ -137,22 +137,6 @@ _EPISODE = {
     "recovery_s": "Recovery, s",
     "ended_by": "Ended by",
 }
-_SESSION = {
-    "started_local": "Began",
-    "device": "Sensor",
-    "profile": "Profile",
-    "mode": "Mode",
-    "duration_s": "Duration, s",
-    "still_s": "Still, s",
-    "forward_s": "Forward, s",
-    "episodes": "Episodes",
-    "alerts": "Alerts",
-    "longest_forward_s": "Longest forward, s",
-    "median_recovery_s": "Median recovery, s",
-    "rel_p50_deg": "Median angle, °",
-    "rel_p90_deg": "90th percentile, °",
-    "coverage_pct": "Coverage, %",
-}
 _DAY = {
     "sessions": "Sessions",
     "worn_s": "Worn, s",
@@ -162,22 +146,8 @@ _DAY = {
     "alerts": "Alerts",
     "longest_forward_s": "Longest forward, s",
     "median_recovery_s": "Median recovery, s",
-    "rel_p50_deg": "Median angle, °",
-    "rel_p90_deg": "90th percentile, °",
-    "coverage_pct": "Coverage, %",
-}
-_QUALITY = {
-    "device": "Sensor",
-    "rate_hz": "Rate, Hz",
-    "samples": "Samples",
-    "lost_samples": "Lost",
-    "loss_pct": "Loss, %",
-    "duplicates": "Twice",
-    "malformed": "Malformed packets",
-    "outages": "Links lost",
-    "drift_ppm": "Clock drift, ppm",
-    "no_data_s": "No data, s",
-    "suspect_s": "May have slipped, s",
+    "rel_p50_deg": "Median, °",
+    "rel_p90_deg": "p90, °",
     "coverage_pct": "Coverage, %",
 }
 
@@ -185,36 +155,6 @@ _QUALITY = {
 def episodes(overview: Overview) -> Grid:
     """All episodes."""
     return grid("episodes", "Episodes", _EPISODE, overview.episodes, ("session_id", "episode"))
-
-
-def sessions(overview: Overview) -> Grid:
-    """The sessions, in what matters of them."""
-    return grid("sessions", "Sessions", _SESSION, overview.sessions, ("session_id",))
-
-
-def session_columns(overview: Overview) -> tuple[Grid, ...]:
-    """Every column of `sessions`, one table for each session."""
-    headings = (("Column", ""), ("Value", ""), ("Unit", ""), ("Meaning", ""))
-    return tuple(
-        Grid(
-            "sessions",
-            f"Session {cell(row.get('session_id'))}",
-            headings,
-            tuple(
-                (
-                    cell(row.get("session_id")),
-                    (
-                        Shown(column.name),
-                        shown("sessions", column.name, row),
-                        Shown(column.unit or DASH),
-                        Shown(column.meaning),
-                    ),
-                )
-                for column in TABLES["sessions"]
-            ),
-        )
-        for row in overview.sessions
-    )
 
 
 def days(overview: Overview) -> Grid:
@@ -226,19 +166,6 @@ def days(overview: Overview) -> Grid:
         for day, (key, cells) in zip(overview.days, plain.rows, strict=True)
     )
     return Grid("days", "Days", (("Day", ""), *plain.headings), named)
-
-
-def quality(overview: Overview) -> Grid:
-    """How far each session's data can be trusted."""
-    plain = grid(
-        "sessions", "Data quality", _QUALITY, (one.columns | {"device": one.device} for one in overview.quality), ()
-    )
-    rows = tuple(
-        (cell(one.session_id), (*cells, *_further(one)))
-        for one, (_, cells) in zip(overview.quality, plain.rows, strict=True)
-    )
-    more = ("Longest gap, s", "Uncertainty, °", "Driver", "File")
-    return Grid("sessions", "Data quality", (*plain.headings, *((heading, "") for heading in more)), rows)
 
 
 @dataclass(frozen=True, slots=True)
@@ -319,17 +246,6 @@ def _stay(line: Row) -> tuple[str, Shown, Shown, float]:
         shown("exposure", "share_pct", line),
         shown("exposure", "stays", line),
         share,
-    )
-
-
-def _further(one: Quality) -> tuple[Shown, ...]:
-    damage = f"{counted(len(one.damage), 'stretch').replace('stretchs', 'stretches')} missing" if one.damage else ""
-    state = damage or ("whole" if one.closed else "has no end")
-    return (
-        Shown(cell(one.longest_gap_s), is_number=True),
-        Shown(cell(one.median_uncertainty_deg) or DASH, is_number=True),
-        Shown(one.driver),
-        Shown(state),
     )
 
 
