@@ -30,8 +30,11 @@ _WANDERING, _WILDEST = 0.15, 0.6  # periods of jitter: of times that may wander,
 _JUMP_NATS = 10.0  # how unlikely a loss is beforehand: one in some ten thousand samples
 _FOLLOW = 0.04  # a phase follows its samples by so much of what they are off
 _LEAST_JITTER = 0.1
-_FARTHEST, _FARTHEST_NATS = 1.0, 12.0  # periods: a sample that is further off says no more; nor is it less likely
-_KEPT_NATS, _WAYS = 150.0, 8  # less likely explanations, and more of them, are given up
+_FARTHEST, _FARTHEST_NATS = 1.0, 25.0  # periods: a sample that is further off says no more; nor is it less likely
+_KEPT_ROWS, _WAYS = (
+    14,
+    8,
+)  # explanations that are behind by so many samples at their worst, and more of them, are given up
 _SEEDS = (0, -1, -2)
 _NORMAL = 1.4826  # the standard deviation of normal errors over their median absolute one
 
@@ -175,7 +178,8 @@ def _going_on(ways: Sequence[_Way], step: int, place: float, weight: float) -> l
     if len(best) == 1:
         return list(best.values())
     likely = sorted(best.values(), key=lambda way: way[0])[:_WAYS]
-    return [way for way in likely if way[0] < likely[0][0] + _KEPT_NATS]
+    least = likely[0][0] + _KEPT_ROWS * min(weight, _FARTHEST_NATS)
+    return [way for way in likely if way[0] < least]
 
 
 def stretches(flags: Flags) -> Sequence[tuple[int, int]]:

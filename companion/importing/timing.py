@@ -48,7 +48,9 @@ def ordered(t_ns: Times, values: npt.NDArray[np.float64]) -> Ordered:
     newest = np.maximum.accumulate(t_ns)
     late = np.concatenate([[False], t_ns[1:] <= newest[:-1]])
     if late.any() and _jitters(t_ns, newest, late & ~again):
-        return _put_between(newest, ~again, late)
+        between = _put_between(newest, ~again, late)
+        if (np.diff(between.t_ns) > 0).all():  # there is room for all
+            return between
     kept = np.concatenate([[True], t_ns[1:] > newest[:-1]])
     back = int((~kept & ~again).sum())
     if back > max(_FEW_BACK, _MOST_BACK * len(t_ns)):
@@ -108,6 +110,8 @@ def _spread(t_ns: Times) -> Ordered:
     found = np.repeat(at_ns, counts) + np.rint(place * np.repeat(step_ns, counts)).astype(np.int64)
     if each_ns[0] > _GAP * usual_ns:  # the first packet is what was left of one: it ends where the second begins
         found[: counts[0]] = at_ns[1] - np.rint((counts[0] - place[: counts[0]]) * usual_ns).astype(np.int64)
+    if (np.diff(found) <= 0).any():
+        raise _no_packets("no room for them in between")
     return Ordered(np.ones(len(t_ns), np.bool_), found, 0, 0, float(np.mean(counts)))
 
 

@@ -214,7 +214,7 @@ def test_where_nothing_was_recorded_the_plot_says_so(opened: Callable[..., Any],
     for _ in range(3):
         seen.page.get_by_role("button", name="Zoom in").click()
     seen.until(f"{said} === 'Nothing recorded here: ‹ and › move, Whole shows all.'")
-    for _ in range(4):
+    for _ in range(8):
         seen.page.get_by_role("button", name="Later", exact=True).click()
     seen.until(f"{said} === ''")
     assert seen.complaints == []
@@ -291,8 +291,10 @@ def test_tables_fit_a_screen(
 ) -> None:
     seen = opened(a_week(session, report_of, sessions))
     seen.ask("() => document.querySelectorAll('details').forEach((each) => { each.open = true; })")
-    cut = "[...document.querySelectorAll('.box')].filter((e) => e.scrollWidth > e.clientWidth + 1 || e.scrollHeight > e.clientHeight + 1)"
-    assert seen.ask(f"{cut}.map((e) => e.dataset.name)") == []
+    cut = """() => [...document.querySelectorAll(".box")]
+      .filter((box) => box.scrollWidth > box.clientWidth + 1 || box.scrollHeight > box.clientHeight + 1)
+      .map((box) => box.dataset.name)"""
+    assert seen.ask(cut) == []
 
 
 def test_paper_is_light_whole_and_fits(opened: Callable[..., Any], desk_hour: Overview) -> None:
