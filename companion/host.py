@@ -39,16 +39,20 @@ def utc_ns() -> int:
 
 def zone_name() -> str:
     """The IANA name of the local time zone; "UTC" where the system does not tell."""
-    candidates = [os.environ.get("TZ", "").lstrip(":"), *_zones_of_system()]
+    candidates = [_without_directory(os.environ.get("TZ", "").lstrip(":")), *_zones_of_system()]
     return next((name for name in candidates if _is_zone(name)), "UTC")
+
+
+def _without_directory(path: str) -> str:
+    """The zone in a path to its file: TZ may name one."""
+    parts = Path(path).parts
+    return "/".join(parts[parts.index("zoneinfo") + 1 :]) if "zoneinfo" in parts else path
 
 
 def _zones_of_system() -> Iterator[str]:
     for link in (Path("/etc/localtime"),):
         if link.is_symlink():
-            parts = link.resolve().parts
-            if "zoneinfo" in parts:
-                yield "/".join(parts[parts.index("zoneinfo") + 1 :])
+            yield _without_directory(str(link.resolve()))
     timezone = Path("/etc/timezone")
     if timezone.is_file():
         yield timezone.read_text(encoding="utf-8", errors="replace").strip()

@@ -1,6 +1,6 @@
 """Take the README's pictures of a report: the real page, in a real Chromium without a network.
 
-    posture simulate desk-hour --to desk.posture
+    posture simulate desk-hour --to desk.posture --seed 3 --started 2026-11-20T13:30 --zone Europe/Paris
     posture report desk.posture --out desk.html
     python docs/report_pictures.py desk.html docs
 

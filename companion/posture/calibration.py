@@ -6,7 +6,6 @@ A value that is stored, recorded and replayed. Knows: directions and angles. Mus
 
 import hashlib
 import json
-import math
 from dataclasses import asdict, dataclass, replace
 from functools import lru_cache
 from typing import Literal, TypeAlias
@@ -139,7 +138,7 @@ def _checked(made: Calibration) -> Calibration:
         raise ValueError("not a calibration: up and forward are not at right angles")
     if not all(isinstance(text, str) for text in (made.profile, made.method, made.taken_utc)):
         raise ValueError("not a calibration: profile, method and time are no texts")
-    if made.axis_ratio is not None and not 0 <= float(made.axis_ratio):
+    if made.axis_ratio is not None and not float(made.axis_ratio) >= 0:
         raise ValueError("not a calibration: the ratio of its bend is no number")
     figures = (made.uncertainty_deg, made.spread_deg, made.axis_sigma_deg, made.difference_deg, made.wobble_deg)
     if not all(0 <= float(figure) <= _TURN_DEG for figure in figures if figure is not None):

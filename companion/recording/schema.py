@@ -32,8 +32,8 @@ _COLUMNS = (
     " source NOT NULL, payload BLOB NOT NULL, crc INTEGER NOT NULL"
 )
 TABLES: Final = {name: f"CREATE TABLE {name} ({_COLUMNS})" for name in ("frames", "copies")}
-"""`frames` is only ever appended to. `copies` holds `Opened`, `Closed` and names once more, so that no single flipped byte
-can take them away; it is a table of its own so that the pages of `frames` stay in the order of time."""
+"""`frames` is only ever appended to. `copies` holds `Opened`, `Closed` and names once more, so that no single flipped
+byte can take them away; it is a table of its own so that the pages of `frames` stay in the order of time."""
 
 SCHEMA_ROWS: Final = {("table", name, name, sql) for name, sql in TABLES.items()}
 """What `SELECT type, name, tbl_name, sql FROM sqlite_schema` gives for a session file, and nothing else."""

@@ -154,7 +154,7 @@ def test_without_a_zone_the_computers_counts_where_it_was_made(
     posture, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     file = tmp_path / "a.posture"
-    monkeypatch.setenv("TZ", "Asia/Tokyo")
+    monkeypatch.setenv("TZ", ":/usr/share/zoneinfo/Asia/Tokyo")
     posture("simulate", "upright", "--to", file, "--duration", "5", "--started", "2026-10-25T02:30")
     monkeypatch.setenv("TZ", "America/New_York")
     (day,) = exported(posture, file, tmp_path / "out", "days")

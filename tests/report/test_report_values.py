@@ -5,7 +5,8 @@ import hashlib
 import json
 import re
 from collections.abc import Callable
-from datetime import date
+from dataclasses import replace
+from datetime import UTC, date, datetime
 from importlib import resources
 from typing import Any
 
@@ -22,7 +23,7 @@ from companion.output.report.palette import LOOKS, ROLES, style_sheet
 from companion.output.report.stacks import Stack, day_stacks, hour_stacks
 from companion.output.report.summaries import degrees, lane_numbers, lane_sentence, lane_title, stack_sentence
 from companion.output.report.tables import Shown, episodes, shares, shown, span_words, tiles
-from companion.overview import KINDS, Overview
+from companion.overview import KINDS, Hour, Overview
 from companion.posture.rows import RowFlag
 
 HOUR_MS = 3_600_000
@@ -193,7 +194,7 @@ def test_tiles(desk_hour: Overview) -> None:
     found = {tile.label: (tile.big.text, *(part.text for part in tile.parts)) for tile in tiles(desk_hour)}
     assert found == {
         "Worn": ("59 min 40 s", "3580.0 s", "of 3600.0 s recorded"),
-        "Forward of baseline": ("6 min", "360.0 s", "10.4 % of still time"),
+        "Forward of baseline": ("6 min", "360.0 s", "10.4 % of the still time that was judged"),
         "Episodes": ("3", "3.0 per worn hour"),
         "Alerts": ("3", "3.0 per worn hour"),
         "Longest time forward": ("3 min 40 s", "219.8 s"),
@@ -215,7 +216,7 @@ def test_tiles(desk_hour: Overview) -> None:
         (
             (("unjudged", 60, 0), ("forward", 60, 20), ("in_range", 480, 20)),
             True,
-            "10.0 % of still time, 10.0 % of it not judged",
+            "11.1 % of the still time that was judged; 10.0 % of still time was not",
             "Median 20.0°, from 19.2° (10th percentile) to 20.8° (90th). Forward of the baseline for 1 min, 11.1 % of "
             "the still time that was judged, 1 alert, between 09:00 and 09:10.",
         ),
@@ -331,3 +332,31 @@ def test_words_of_the_page_judge_nobody(desk_hour: Overview, session: Callable[.
 def test_parts_of_the_page_are_in_the_package() -> None:
     names = {each.name for each in resources.files("companion.output.report").iterdir()}
     assert {"page.html", "macros.html", "page.js", "style.css"} <= names
+
+
+def an_hour(hour: int, day: int = 16) -> Hour:
+    begin = datetime(2026, 11, day, hour, tzinfo=UTC)
+    seconds = dict.fromkeys(KINDS, 0.0) | {"forward": 60.0 * hour}
+    return Hour(
+        day=begin.date(), hour=hour, utc_offset="+00:00", begin_utc_ms=int(begin.timestamp()) * 1000, seconds=seconds
+    )
+
+
+def test_hours_without_a_recording_stand_empty(desk_hour: Overview) -> None:
+    hours = (an_hour(9), an_hour(12), an_hour(8, day=17))
+    in_order = hour_stacks(replace(desk_hour, kind="session", hours=hours))
+    assert [(stack.group, stack.label, stack.seconds["forward"]) for stack in in_order] == [
+        ("Mon 16 Nov", "09:00", 540.0),
+        ("Mon 16 Nov", "10:00", 0.0),
+        ("Mon 16 Nov", "11:00", 0.0),
+        ("Mon 16 Nov", "12:00", 720.0),
+        ("Tue 17 Nov", "08:00", 480.0),
+    ]
+    of_week = hour_stacks(replace(desk_hour, kind="week", hours=hours))
+    assert [(stack.label, stack.seconds["forward"]) for stack in of_week] == [
+        ("08:00", 480.0),
+        ("09:00", 540.0),
+        ("10:00", 0.0),
+        ("11:00", 0.0),
+        ("12:00", 720.0),
+    ]

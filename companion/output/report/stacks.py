@@ -59,17 +59,26 @@ _MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct",
 
 
 def _hours_in_order(hours: Sequence[Hour]) -> tuple[Stack, ...]:
-    """An hour that comes twice has its offset in the label; hours of several days have the day."""
+    """An hour that comes twice has its offset in the label; hours of several days have the day. Between two hours of a
+    day the ones without a recording stand empty.
+    """
     times = Counter((hour.day, hour.hour) for hour in hours)
     several_days = len({hour.day for hour in hours}) > 1
     several_years = len({hour.day.year for hour in hours}) > 1
     stacks = list[Stack]()
-    for hour in hours:
+    for before, hour in zip([None, *hours], hours, strict=False):
+        group = _group(hour.day, several_years) if several_days else ""
+        if before is not None and before.day == hour.day:
+            stacks += [_empty(missing, group) for missing in range(before.hour + 1, hour.hour)]
         label = f"{hour.hour:02d}:00"
         if times[hour.day, hour.hour] > 1:
             label += f" {hour.utc_offset}"
-        stacks.append(Stack(label, hour.seconds, group=_group(hour.day, several_years) if several_days else ""))
+        stacks.append(Stack(label, hour.seconds, group=group))
     return tuple(stacks)
+
+
+def _empty(hour: int, group: str = "") -> Stack:
+    return Stack(f"{hour:02d}:00", dict.fromkeys(KINDS, 0.0), group=group)
 
 
 def _group(day: date, several_years: bool) -> str:
@@ -82,4 +91,5 @@ def _hours_of_the_day(hours: Sequence[Hour]) -> tuple[Stack, ...]:
         into = sums.setdefault(hour.hour, dict.fromkeys(KINDS, 0.0))
         for kind, seconds in hour.seconds.items():
             into[kind] += seconds
-    return tuple(Stack(f"{hour:02d}:00", sums[hour]) for hour in sorted(sums))
+    spanned = range(min(sums, default=0), max(sums, default=-1) + 1)
+    return tuple(Stack(f"{hour:02d}:00", sums[hour]) if hour in sums else _empty(hour) for hour in spanned)

@@ -12,7 +12,7 @@ from companion.output.csv_tables import cell
 from companion.output.report.names import QUANTITIES, column_meaning, kind_words
 from companion.output.report.stacks import short_day
 from companion.output.words import ENDINGS, counted
-from companion.overview import KINDS, DayFigures, Overview
+from companion.overview import KINDS, DayFigures, Overview, judged_share_pct
 from companion.tables.dictionary import TABLES
 from companion.tables.instants import duration_words
 
@@ -284,13 +284,15 @@ def _number(label: str, column: str, found: Row, *parts: Shown, unit: str = "") 
 
 
 def _share_of_still(found: Row) -> str:
-    """Of still time; how much of that was not judged is said with it, so silence does not look like a day in range."""
-    still, unjudged = (float(found.get(name) or 0.0) for name in ("still_s", "unjudged_s"))
-    if still <= unjudged:
+    """Of the still time that was judged; how much was not, and how much may be of a slipped sensor, is said with it."""
+    judged_pct = judged_share_pct(found)
+    if judged_pct is None:
         return "nothing was judged"
-    words = f"{100 * float(found.get('forward_s') or 0.0) / still:.1f} % of still time"
+    words = f"{judged_pct:.1f} % of the still time that was judged"
+    still, unjudged, suspect = (float(found.get(name) or 0.0) for name in ("still_s", "unjudged_s", "suspect_s"))
     share = 100 * unjudged / still
-    return f"{words}, {share:.1f} % of it not judged" if share >= _WORTH_SAYING_PCT else words
+    words += f"; {share:.1f} % of still time was not" if share >= _WORTH_SAYING_PCT else ""
+    return f"{words}; the sensor may have slipped for {duration_words(suspect)}" if suspect else words
 
 
 def _per_hour(count: int | None, worn_h: float) -> str:
