@@ -12,7 +12,8 @@ import typer
 from companion.cli.application import CARE, Command, app
 from companion.cli.arguments import DataDir, Json, Plain, Set, Verbose
 from companion.commands import options
-from companion.commands.words import direction, shared, style, times_real_time
+from companion.commands.words import direction, instant, shared, style, times_real_time
+from companion.errors import UsageError
 
 config_app = typer.Typer(help="Every setting, and where the files lie.", epilog=CARE, rich_markup_mode=None)
 
@@ -100,6 +101,10 @@ def import_(
     units: Annotated[
         str, typer.Option(metavar="MAP", help="CSV: t=ms,acc=g,gyr=dps; with --columns else s, m/s², rad/s.")
     ] = "",
+    started: Annotated[
+        str | None, typer.Option(metavar="INSTANT", help="When it began, such as 2026-10-25T09:30.")
+    ] = None,
+    zone: Annotated[str | None, typer.Option(metavar="NAME", help="Where --started is meant: Europe/Paris.")] = None,
     up: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Up at the baseline, in the sensor's frame.")] = None,
     forward: Annotated[str | None, typer.Option(metavar="X,Y,Z", help="Where the wearer faces, likewise.")] = None,
     set_: Set = None,
@@ -107,6 +112,8 @@ def import_(
     verbose: Verbose = False,
 ) -> None:
     """Turn motion that was recorded elsewhere into a recording."""
+    if zone is not None and started is None:
+        raise UsageError("--zone says where --started is meant.", "Add --started INSTANT.")
     from companion.commands import import_file as command
 
     command.run(
@@ -117,6 +124,7 @@ def import_(
             rate_hz=rate,
             columns=columns,
             units=units,
+            started=None if started is None else instant(started, zone),
             up=None if up is None else direction(up),
             forward=None if forward is None else direction(forward),
         )

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 _BLOCK_S = 0.5  # so much motion stands in one frame: a replay goes in steps of it
 _RATE_TOLERANCE = 0.05
+_LEAST_KEPT = 0.6  # of the samples, where a rate is the mean over losses
 _LOWEST_HZ, _HIGHEST_HZ = 0.01, 10_000.0  # sensors that only advertise give a sample in some seconds
 
 
@@ -86,12 +87,15 @@ def _from_npz(options: ImportOptions) -> Motion:
     numbered = counting.numbered(t_ns, rate_hz)
     samples["index"] = -1 if numbered.index is None else numbered.index
     told = _what(samples, rate_hz, numbered, left_out, measured_hz)
-    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, None, [told])
+    return Motion(samples, rate_hz, found.up_sensor, found.forward_sensor, options.started, [told])
 
 
 def _confirm(named_hz: float, measured_hz: float) -> None:
-    """Raise UsageError where a motion file names another rate than its times tell."""
-    if abs(named_hz / measured_hz - 1) > _RATE_TOLERANCE:
+    """Raise UsageError where a motion file names another rate than its times tell.
+
+    A somewhat lower one may be the mean over losses; the times then say where those are.
+    """
+    if not _LEAST_KEPT < named_hz / measured_hz < 1 + _RATE_TOLERANCE:
         raise UsageError(
             f"the motion file says {named_hz:.4g} samples a second, but {measured_hz:.4g} by its times.",
             "Mend sampling_rate or t_s in it.",
@@ -100,6 +104,7 @@ def _confirm(named_hz: float, measured_hz: float) -> None:
 
 def _from_text(options: ImportOptions) -> Motion:
     from companion.importing.reader import understood
+    from companion.importing.started import named
     from companion.importing.words import lines
     from companion.output.progress import progress
     from companion.tables.instants import duration_words
@@ -107,6 +112,8 @@ def _from_text(options: ImportOptions) -> Motion:
     meant = understood(options.file, options.columns, options.units)
     with progress("reading", meant.size) as advance:
         found = meant.read(advance)
+    if options.started is not None:
+        found = replace(found, start=named(options.started, found.start))
     rate_hz = _agreed(options.rate_hz, found.rate_hz)
     _check_rate(rate_hz)
     samples = found.samples(rate_hz)

@@ -189,6 +189,7 @@ class ImportOptions:
     rate_hz: float | None = None
     columns: str = ""  # "t=time,ax=...": what each of our columns is called in the file
     units: str = ""  # "acc=g,gyr=dps,t=ms"
+    started: datetime | None = None  # when it began, with its zone; None: as the file tells, else now
     up: Direction | None = None  # in the sensor's frame at the baseline; None: as the file has it
     forward: Direction | None = None
 

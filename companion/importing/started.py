@@ -41,6 +41,12 @@ class Start:
         return f"{self.instant.isoformat(' ', 'seconds')} ({self.zone}), {self.told_by}"
 
 
+def named(moment: datetime, own: Start | None) -> Start:
+    """The start that a user names, in an IANA zone; it counts before what the file tells, which is said."""
+    instead = f"; the file says {own.instant.isoformat(' ', 'seconds')}" if own else ""
+    return Start((moment - _EPOCH) // timedelta(microseconds=1) * 1000, str(moment.tzinfo), f"as named{instead}")
+
+
 def of_utc(utc_ns: int, told_by: str, offset_minutes: int | None = None) -> Start | None:
     """A start that is known in UTC; its zone follows from an offset where one is told. None: no day of a calendar."""
     if not 0 <= utc_ns < 2**62:

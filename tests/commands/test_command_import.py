@@ -314,6 +314,34 @@ def test_rows_of_a_motion_file_without_a_measurement_are_left_out(posture, tmp_p
     assert samples["index"].tolist() == [*range(500), *range(503, 1040)]
 
 
+def test_a_start_that_is_named_counts(posture, tmp_path: Path, motion) -> None:
+    there = ("--started", "2026-10-25T02:30+01:00", "--zone", "Europe/Paris")
+    ran = posture("import", npz(tmp_path / "m.npz", motion), "--out", tmp_path / "m.posture", *there)
+    assert ran.code == 0
+    header = open_recording(tmp_path / "m.posture").header
+    assert (header.utc_ns, header.zone) == (1_792_891_800 * 10**9, "Europe/Paris")
+    rows = "\n".join(f"{1_700_000_000 + n / 50},0,0,9.8" for n in range(500))
+    (tmp_path / "c.csv").write_text(f"time_s,ax_mps2,ay_mps2,az_mps2\n{rows}\n")
+    ran = posture("import", tmp_path / "c.csv", "--out", tmp_path / "c.posture", *there)
+    assert ran.code == 0
+    assert "2026-10-25 02:30:00+01:00 (Europe/Paris), as named; the file says 2023-11-14" in " ".join(ran.err.split())
+    assert open_recording(tmp_path / "c.posture").header.utc_ns == header.utc_ns
+    ran = posture("import", tmp_path / "c.csv", "--out", tmp_path / "d.posture", "--zone", "Europe/Paris")
+    assert (ran.code, ran.out) == (1, "")
+
+
+@pytest.mark.parametrize("named_hz", [52.0, 41.6])
+def test_the_rate_of_a_motion_file_may_be_the_mean_over_losses(posture, tmp_path: Path, motion, named_hz) -> None:
+    kept = np.random.default_rng(4).random(1040) > 0.2
+    kept[[0, -1]] = True
+    thinned = {name: motion[name][kept] for name in ("acc", "gyr") if name in motion}
+    changed = {**thinned, "t_s": np.flatnonzero(kept) / 52, "sampling_rate": named_hz}
+    ran = posture("import", npz(tmp_path / "m.npz", motion, **changed), "--out", tmp_path / "m.posture")
+    assert ran.code == 0
+    assert f"at {named_hz:.4g} Hz (52 Hz by its times)" in ran.err
+    assert len(open_recording(tmp_path / "m.posture").samples()) == kept.sum()
+
+
 def test_gaps_of_a_motion_file_are_told_as_they_are_recorded(posture, tmp_path: Path, motion) -> None:
     chance = np.random.default_rng(4)
     t_s = (np.arange(1040) + np.where(np.arange(1040) >= 600, 100, 0)) / 51.5 + chance.normal(0, 0.004, 1040)
