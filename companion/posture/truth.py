@@ -72,8 +72,9 @@ def judge(known: Known, block: Columns, sample: Array) -> Judged:
     if _ordinary(known, block):
         passes = sample & ~judged.frozen
     else:
-        passes = _of_one_kind(known, block, sample & _plausible(block) & ~judged.frozen)
-        passes = _without_leaps(known, block, passes)
+        passes = sample & _plausible(block) & ~judged.frozen
+        choose = _one_after_the_other if _changes_kind(known, block, passes) else _without_leaps
+        passes = choose(known, block, passes)
     return Judged(passes, judged.frozen, judged.rested, judged.newest, judged.same_ns)
 
 
@@ -160,19 +161,32 @@ def _square(vectors: Array) -> Array:
         return np.asarray(x * x + y * y + z * z)
 
 
-def _of_one_kind(known: Known, block: Columns, passes: Array) -> Array:
-    """Take out samples that lose or gain a gyroscope in mid-stream, until a hole lets the stream change its kind."""
-    gyro = np.isfinite(block["gyr_radps"][:, 0])
-    kinds = np.concatenate([np.isfinite(known.last["gyr_radps"][:, 0]), gyro[passes]])
-    if len(kinds) == 0 or (kinds == kinds[0]).all():
-        return passes
-    kept = passes.copy()
-    last = (int(known.last["t_session_ns"][0]), bool(kinds[0])) if len(known.last) else None
-    for place in np.flatnonzero(passes):  # rare: only in a block where the kind changes
-        t_ns, kind = int(block["t_session_ns"][place]), bool(gyro[place])
-        if last is not None and kind != last[1]:
-            kept[place] = t_ns - last[0] > LONGEST_FILL_NS + block["period_ns"][place]
-        last = (t_ns, kind) if kept[place] else last
+def _changes_kind(known: Known, block: Columns, passes: Array) -> bool:
+    """Whether samples lose or gain a gyroscope in mid-stream."""
+    gyro = np.isfinite(block["gyr_radps"][passes, 0])
+    kinds = np.concatenate([np.isfinite(known.last["gyr_radps"][:, 0]), gyro])
+    return bool(len(kinds) and (kinds != kinds[0]).any())
+
+
+def _one_after_the_other(known: Known, block: Columns, passes: Array) -> Array:
+    """As `_without_leaps`, and without samples of another kind until a hole lets the stream change it.
+
+    Each is compared with the last that passed both, so they are looked at in turn; rare: only where the kind changes.
+    """
+    chosen = np.flatnonzero(passes)
+    t_ns, acc, gyr = (
+        np.concatenate([known.last[name], block[name][chosen]]) for name in ("t_session_ns", "acc_mps2", "gyr_radps")
+    )
+    gyro, new = np.isfinite(gyr[:, 0]), len(gyr) - len(chosen)
+    kept, last = passes.copy(), 0
+    for this in range(1, len(gyr)):
+        passed_ns = int(t_ns[this] - t_ns[last])
+        place = chosen[this - new]
+        strange = gyro[this] != gyro[last] and passed_ns <= LONGEST_FILL_NS + block["period_ns"][place]
+        if strange or _leaps(acc[[last, this]], gyr[[last, this]], passed_ns):
+            kept[place] = False
+        else:
+            last = this
     return kept
 
 

@@ -62,6 +62,7 @@ def test_an_alias_that_cannot_be_one_is_refused_before_anything_is_connected(pos
     assert "cannot be an alias" in ran.err
 
 
+@pytest.mark.slow
 def test_calibrate_leads_through_the_steps_and_stores_the_baseline(posture, data_dir: Path) -> None:
     ran = posture("calibrate", "--simulated", "demo", "--profile", "sofa")
     assert ran.code == 0, ran.err

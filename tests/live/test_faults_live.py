@@ -31,7 +31,9 @@ def events_of(monitor: Any) -> list[tuple[str, Any]]:
     return [(event["event"], event.get("cause")) for event in monitor.told("event")]
 
 
-@pytest.mark.parametrize("name", ["packets", "link", "no buffer", "silence", "guided"])
+@pytest.mark.parametrize(
+    "name", [pytest.param("packets", marks=pytest.mark.slow), "link", "no buffer", "silence", "guided"]
+)
 def test_the_session_ends_in_order(lived: Lived, name: str) -> None:
     monitor = lived(name)
     *_, last = monitor.frames()

@@ -25,7 +25,7 @@ Posture = Callable[..., bytes]
 
 G_MPS2 = 9.80665
 DELAY_S = 5.0
-DURATIONS_S = [pytest.param(12, id="12 s"), pytest.param(60, id="60 s", marks=pytest.mark.slow)]
+DURATIONS_S = [pytest.param(12, id="12 s", marks=pytest.mark.slow), pytest.param(60, id="60 s", marks=pytest.mark.slow)]
 
 
 @pytest.fixture

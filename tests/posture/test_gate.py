@@ -297,6 +297,16 @@ def test_any_cut_gives_the_same_bits(block, data):
     assert bits(block) == given_bits
 
 
+@pytest.mark.parametrize("cut", range(1, 9))
+def test_one_that_leaps_decides_nothing_about_kinds(cut):
+    """After 0.27 s a stream may change its kind: counted from the last that passed, not from a blow after it."""
+    block = moving(9)
+    block["gyr_radps"][:5] = np.nan
+    block["acc_mps2"][4, 0] = 150.0
+    block["t_session_ns"][5:] += 12 * PERIOD_NS
+    assert told(joined(block, (cut,))) == told(joined(block)) == "0R 1 2 3 5RT 6 7 8"
+
+
 def later(hole_ns: int, joint: int = 0) -> Columns:
     """Four samples, a hole before the third."""
     made = moving(4)

@@ -352,6 +352,8 @@ def test_hours_without_a_recording_stand_empty(desk_hour: Overview) -> None:
         ("Mon 16 Nov", "12:00", 720.0),
         ("Tue 17 Nov", "08:00", 480.0),
     ]
+    labels = [stack.label for stack in hour_stacks(replace(desk_hour, hours=(an_hour(9), an_hour(12)) * 2))]
+    assert labels.count("10:00") == labels.count("11:00") == 1
     of_week = hour_stacks(replace(desk_hour, kind="week", hours=hours))
     assert [(stack.label, stack.seconds["forward"]) for stack in of_week] == [
         ("08:00", 480.0),

@@ -69,7 +69,9 @@ def _hours_in_order(hours: Sequence[Hour]) -> tuple[Stack, ...]:
     for before, hour in zip([None, *hours], hours, strict=False):
         group = _group(hour.day, several_years) if several_days else ""
         if before is not None and before.day == hour.day:
-            stacks += [_empty(missing, group) for missing in range(before.hour + 1, hour.hour)]
+            between = [missing for missing in range(before.hour + 1, hour.hour) if (hour.day, missing) not in times]
+            times.update((hour.day, missing) for missing in between)  # none twice, where several zones alternate
+            stacks += [_empty(missing, group) for missing in between]
         label = f"{hour.hour:02d}:00"
         if times[hour.day, hour.hour] > 1:
             label += f" {hour.utc_offset}"
