@@ -43,10 +43,10 @@ demo: $(DEMO) ## a simulated sensor, live; then its report, and CSV (STORY=demo 
 	report=$$($(BIN)/posture report "$$recording" --out "$$output/report.html"); \
 	echo "report: $$report"; echo "recording: $$recording"; echo "CSV: $$output/csv"
 
-test: $(DEV) ## the tests, without those that take more than ten seconds each (ARGS="-k words")
+test: $(DEV) ## the tests, without the slow ones (ARGS="-k words")
 	@$(BIN)/python -m pytest -n $(WORKERS) -m 'not slow' $(ARGS)
 
-test-slow: $(DEV) ## only the tests that take more than ten seconds each
+test-slow: $(DEV) ## only those: over ten seconds each, or in a browser
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow -o faulthandler_timeout=1800 $(ARGS)
 
 check: style types test ## what must pass before a change lands: format, lint, types, tests

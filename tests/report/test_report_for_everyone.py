@@ -10,6 +10,8 @@ import pytest
 from companion.output.report.palette import LOOKS
 from companion.overview import KINDS, Overview
 
+pytestmark = pytest.mark.slow  # a browser opens each page, and together they take more than a minute
+
 CONTRASTS = """() => {
   const rgba = (text) => {
     const [r, g, b, a] = text.match(/[\\d.]+/g).map(Number);

@@ -9,6 +9,8 @@ import pytest
 from companion.output.report.palette import colours
 from companion.overview import Overview
 
+pytestmark = pytest.mark.slow  # a browser opens each page, and together they take more than a minute
+
 HALF_HOUR = (("in_range", 900, 2), ("forward", 60, 20), ("walking", 90, 5), ("in_range", 750, 3))
 RANGE = "() => { const range = Bokeh.documents[0].roots()[0].x_range; return [range.start, range.end]; }"
 TIPS = """() => {

@@ -10,6 +10,8 @@ import pytest
 
 from companion.overview import Overview
 
+pytestmark = pytest.mark.slow  # a browser opens each page, and together they take more than a minute
+
 INKED = """(place) => {
   const views = Bokeh.index.roots.filter((view) => view.canvas_view && document.querySelector(place).contains(view.el));
   return views.map((view) => {
