@@ -160,19 +160,6 @@ def is_regular_file(path: Path) -> bool:
         return False
 
 
-def process_is_alive(pid: int) -> bool:
-    """Whether a process of this number runs; on systems that cannot tell cheaply, yes."""
-    if sys.platform == "win32":
-        return True
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        return True
-    return True
-
-
 @contextmanager
 def stop_signals(handler: Callable[[], None]) -> Iterator[None]:
     """While inside, Ctrl-C, SIGTERM and a closed terminal call `handler` instead of ending the process.

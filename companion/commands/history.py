@@ -13,9 +13,10 @@ from companion import host
 from companion.commands.kept import from_history, rebuilt
 from companion.commands.options import HistoryOptions
 from companion.commands.places import places
-from companion.history import SHORT_S, Day, History, days_of, figures_together
+from companion.history import Day, History, days_of, figures_together
 from companion.output.history_table import Overview, Row, day_line, lines, show, width_here
 from companion.tables.calendar import day_of
+from companion.tables.wear import SHORT_WEAR_S
 
 _SPANS: Final = {"week": 7, "month": 31}
 """How many local days, today's included: a month is as long as the longest, so that each has the last one in it."""
@@ -173,7 +174,7 @@ def _print_json(found: _Found, span: _Span) -> None:
         "to": None if last is None else last.isoformat(),
         "days": len(found.days),
         "short_days": len(found.days) - len(counting),
-        "short_below_s": SHORT_S,
+        "short_below_s": SHORT_WEAR_S,
         "sessions": sum(day.sessions for day in counting),
     }
     state = {"unreadable": found.unreadable, "damaged": found.damaged, "without_end": found.recorded_now}

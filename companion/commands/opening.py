@@ -3,13 +3,14 @@
 Knows: settings, calibrations, the clocks. Must never know: how the packets come.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from companion import __version__, host
 from companion.errors import UsageError
 from companion.settings import Settings
+from companion.tables.calendar import utc_ns_of
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
@@ -47,7 +48,7 @@ def opening(
         driver=driver,
         device=device,
         rate_hz=rate_hz,
-        utc_ns=host.utc_ns() if started is None else _utc_ns(started),
+        utc_ns=host.utc_ns() if started is None else _checked_utc_ns(started),
         zone=host.zone_name() if started is None else str(started.tzinfo),
         settings_json=settings.to_json(),
         calibration_json=calibration_json,
@@ -56,11 +57,11 @@ def opening(
     )
 
 
-def _utc_ns(instant: datetime) -> int:
+def _checked_utc_ns(instant: datetime) -> int:
     """Nanoseconds since 1970; raises UsageError where a recording has no room for them."""
     if not _FIRST_YEAR <= instant.year <= _LAST_YEAR:
         raise UsageError(f"a session cannot begin in {instant.year}.", f"From {_FIRST_YEAR} to {_LAST_YEAR} it can.")
-    return (instant - datetime.fromtimestamp(0, UTC)) // timedelta(microseconds=1) * 1000
+    return utc_ns_of(instant)
 
 
 def declared(up_sensor: "npt.ArrayLike", forward_sensor: "npt.ArrayLike", settings: Settings) -> str:

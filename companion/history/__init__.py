@@ -4,13 +4,12 @@ Knows: rows of tables as values, files, SQLite. Must never know: recordings, how
 here is the only copy of anything: what cannot be trusted is set aside and made anew.
 """
 
-from companion.history.days import SHORT_S, Day, days_of, figures_together
+from companion.history.days import Day, days_of, figures_together
 from companion.history.entry import Entry, Stamp, stamps_in
 from companion.history.keeping import Keeper, copies_of
 from companion.history.store import History, HistoryDamaged, Unkeepable
 
 __all__ = [
-    "SHORT_S",
     "Day",
     "Entry",
     "History",

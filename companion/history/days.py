@@ -17,14 +17,11 @@ from typing import Any, Final
 
 from companion.tables.calendar import NS_PER_S, begin_ns, end_ns
 from companion.tables.dictionary import DURATIONS
+from companion.tables.wear import SHORT_WEAR_S, judged_share_pct
 
 Values = Mapping[str, Any]
 
-SHORT_S: Final = 7200.0
-"""Days with less wear than 2 h are shown, and left out of what days come to together: they say little of a day."""
-
 _SUMMED: Final = ("duration_s", *(column.name for column in DURATIONS), "worn_s", "suspect_s")
-_JUDGED: Final = ("in_range_s", "forward_s", "reclined_s")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +38,7 @@ class Day:
     @property
     def short(self) -> bool:
         """Whether it has under 2 h of wear."""
-        return bool(self.figures["worn_s"] < SHORT_S)
+        return bool(self.figures["worn_s"] < SHORT_WEAR_S)
 
 
 def days_of(parts: Iterable[Values], recoveries: Iterable[Values]) -> list[Day]:
@@ -66,8 +63,7 @@ def figures_together(figures: Sequence[Values], recoveries_s: Sequence[float]) -
     """What several parts or days come to: sums, shares of the sums, and the median of all recoveries."""
     found: dict[str, Any] = {name: fsum(each[name] for each in figures) for name in _SUMMED}
     found |= {name: sum(each[name] for each in figures) for name in ("episodes", "alerts")}
-    judged_s = fsum(found[name] for name in _JUDGED)
-    found["forward_pct"] = _share(found["forward_s"], judged_s)
+    found["forward_pct"] = judged_share_pct(found)
     found["coverage_pct"] = _share(found["worn_s"], found["duration_s"])
     found["episodes_per_h"] = found["episodes"] * 3600 / found["worn_s"] if found["worn_s"] > 0 else None
     found["longest_forward_s"] = max((each["longest_forward_s"] for each in figures), default=None)

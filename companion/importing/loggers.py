@@ -159,28 +159,20 @@ KINDS: Sequence[Kind] = (
         units=_G,
         label="Device ?name",
     ),
-    Kind(
-        logger="SensorLog",
-        source=_SENSORLOG,
-        columns={
-            "wall": r"loggingTime\(txt\)",
-            "t": r"accelerometerTimestamp_sinceReboot\(s\)",
-            **_acc(r"accelerometerAcceleration@\(G\)"),
-            **_gyr(r"gyroRotation@\(rad/s\)"),
-        },
-        units={"t": "s", "acc": "g", "gyr": "radps"},
-        down=True,
-    ),
-    Kind(
-        logger="SensorLog",
-        source=_SENSORLOG,
-        columns={
-            "wall": r"loggingTime\(txt\)",
-            "t": r"accelerometerTimestamp_sinceReboot\(s\)",
-            **_acc(r"accelerometerAcceleration@\(G\)"),
-        },
-        units={"t": "s", "acc": "g", "gyr": "radps"},
-        down=True,
+    *(
+        Kind(
+            logger="SensorLog",
+            source=_SENSORLOG,
+            columns={
+                "wall": r"loggingTime\(txt\)",
+                "t": r"accelerometerTimestamp_sinceReboot\(s\)",
+                **_acc(r"accelerometerAcceleration@\(G\)"),
+                **gyroscope,
+            },
+            units={"t": "s", "acc": "g", "gyr": "radps"},
+            down=True,
+        )
+        for gyroscope in (_gyr(r"gyroRotation@\(rad/s\)"), {})
     ),
     *(
         Kind(

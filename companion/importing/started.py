@@ -44,7 +44,7 @@ class Start:
 def named(moment: datetime, own: Start | None) -> Start:
     """The start that a user names, in an IANA zone; it counts before what the file tells, which is said."""
     instead = f"; the file says {own.instant.isoformat(' ', 'seconds')}" if own else ""
-    return Start((moment - _EPOCH) // timedelta(microseconds=1) * 1000, str(moment.tzinfo), f"as named{instead}")
+    return Start(calendar.utc_ns_of(moment), str(moment.tzinfo), f"as named{instead}")
 
 
 def of_utc(utc_ns: int, told_by: str, offset_minutes: int | None = None) -> Start | None:

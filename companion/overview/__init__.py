@@ -5,7 +5,7 @@ one that the exported tables have, to the last bit, because it is computed by th
 """
 
 from companion.overview.recorded import NothingRecorded, Recorded
-from companion.overview.traces import figures_within, judged_share_pct
+from companion.overview.traces import figures_within
 from companion.overview.values import (
     KINDS,
     Away,
@@ -35,5 +35,4 @@ __all__ = [
     "Trace",
     "build",
     "figures_within",
-    "judged_share_pct",
 ]

@@ -16,9 +16,6 @@ from companion.tables.calendar import is_known_zone, local
 from companion.tables.instants import duration_words, local_text
 from companion.text import printable
 
-SHORT_WEAR_S = 7_200
-"""A day with less says little of how a day was, and is not compared with others."""
-
 _MOST_NAMED = 4
 _HOUR_NS = 3_600_000_000_000
 

@@ -6,7 +6,6 @@ be seen, each stretch has the kind that most of it is of, and sums are never tak
 """
 
 from collections.abc import Mapping, Sequence
-from math import fsum
 from typing import Any
 
 import numpy as np
@@ -80,12 +79,6 @@ def figures_within(traces: Sequence[Trace], from_ms: int = FIRST_MS, to_ms: int 
     known = angles[np.isfinite(angles)]
     spread = (float(known.mean()), float(known.min()), float(known.max())) if len(known) else None
     return (figures_of(parts) if parts else {}) | {"sagittal_deg": spread}
-
-
-def judged_share_pct(figures: Mapping[str, Any]) -> float | None:
-    """Time forward in per cent of the still time that was judged, as the history has it; None where none was."""
-    judged_s = fsum(figures[f"{name}_s"] for name in ("in_range", "forward", "reclined"))
-    return 100 * float(figures["forward_s"]) / judged_s if judged_s > 0 else None
 
 
 def _cut(part: Part, from_ms: int, to_ms: int) -> Part:

@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from companion.overview import breaks, hours, quality, traces
-from companion.overview.notes import SHORT_WEAR_S, notes
+from companion.overview.notes import notes
 from companion.overview.recorded import NothingRecorded, Piece, Recorded, piece_of
 from companion.overview.values import KINDS, DayFigures, Overview, Trace
 from companion.posture import exposure
@@ -21,6 +21,7 @@ from companion.tables.calendar import day_of, length_h, week_text
 from companion.tables.instants import clock_text
 from companion.tables.judged import Part
 from companion.tables.rows import episode_rows, figures_of
+from companion.tables.wear import SHORT_WEAR_S
 from companion.text import printable
 
 Kind = Literal["session", "day", "week"]

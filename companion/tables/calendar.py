@@ -70,7 +70,7 @@ def begin_ns(day: date, zone: str) -> int:
     """
     try:
         midnight = datetime.combine(day, time(), zone_of(zone))
-        begin, earliest = _ns(midnight), _ns(midnight.replace(fold=1))
+        begin, earliest = utc_ns_of(midnight), utc_ns_of(midnight.replace(fold=1))
     except OverflowError:  # at the calendar's ends, where a zone's midnight may lie beyond
         return (day - _EPOCH.date()).days * 86_400 * NS_PER_S
     return begin if earliest >= begin else _first_shown(day, zone, earliest, begin)
@@ -88,7 +88,8 @@ def _first_shown(day: date, zone: str, before_ns: int, shown_ns: int) -> int:
     return shown_ns
 
 
-def _ns(moment: datetime) -> int:
+def utc_ns_of(moment: datetime) -> int:
+    """Nanoseconds of UTC since 1970, to the microsecond, of a point in time with its zone."""
     return (moment.astimezone(UTC) - _EPOCH) // timedelta(microseconds=1) * 1000
 
 

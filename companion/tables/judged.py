@@ -70,11 +70,6 @@ class Part:
         return self.first * ROW_NS
 
     @property
-    def t_end_ns(self) -> int:
-        """Session time at which it ends."""
-        return self.end * ROW_NS
-
-    @property
     def begin_utc_ns(self) -> int:
         """The instant at which it begins, nanoseconds since 1970."""
         return self.session.header.utc_ns + self.t_begin_ns

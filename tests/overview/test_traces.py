@@ -14,7 +14,6 @@ from companion.overview.traces import (
     bands,
     commonest,
     figures_within,
-    judged_share_pct,
     kinds_of,
     rows_a_point,
     trace_of,
@@ -23,6 +22,7 @@ from companion.posture.events import AlertRaised
 from companion.posture.rows import CONTEXTS, POSTURE, ROW_NS, STATES
 from companion.tables.judged import Part
 from companion.tables.rows import figures_of
+from companion.tables.wear import judged_share_pct
 
 BEGIN_MS = 1_792_884_600_000  # 2026-10-25T01:30+02:00
 

@@ -36,7 +36,7 @@ def test_a_row_that_midnight_falls_into_belongs_to_the_earlier_day(make_session:
     exactly = make_session(still(20), utc_ns=SUNDAY_NS - S, zone=PARIS)
     assert parts(exactly) == [("2026-10-24", 0, 5, []), ("2026-10-25", 5, 20, [])]
     first, second = exactly.days()
-    assert (first.t_begin_ns, first.t_end_ns, second.t_begin_ns, second.t_end_ns) == (0, S, S, 4 * S)
+    assert (first.t_begin_ns, first.end, second.t_begin_ns, second.end) == (0, 5, S, 20)
     assert second.begin_utc_ns == SUNDAY_NS
 
 

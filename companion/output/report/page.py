@@ -35,7 +35,7 @@ def page(overview: Overview) -> str:
     scripts = (library(), _text("page.js"))
     text: str = _template().render(
         overview=overview,
-        notes=_notes(overview),
+        notes=overview.notes,
         lanes=[_lane_texts(place, lane) for place, lane in enumerate(lanes)],
         hours=hours,
         tables=tables,
@@ -86,13 +86,6 @@ def _plots(
         "plots": plots,
         "colours": {"light": palette.colours(dark=False), "dark": palette.colours(dark=True)},
     }
-
-
-def _notes(overview: Overview) -> tuple[str, ...]:
-    """The notes; what the page says of a single simulated session in its head anyway is not said twice."""
-    if overview.is_simulated and len(overview.sessions) == 1:
-        return tuple(note for note in overview.notes if "made up by a simulator" not in note)
-    return overview.notes
 
 
 def _lane_texts(place: int, lane: Lane) -> dict[str, Any]:

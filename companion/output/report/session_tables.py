@@ -11,9 +11,10 @@ from typing import TypeVar
 from companion.output.csv_tables import cell
 from companion.output.report.tables import DASH, Grid, Row, Shown, grid, shown
 from companion.output.words import counted
-from companion.overview import Baseline, Overview, Quality, judged_share_pct
+from companion.overview import Baseline, Overview, Quality
 from companion.tables.dictionary import TABLES
 from companion.tables.instants import duration_words
+from companion.tables.wear import judged_share_pct
 
 _SESSION = {
     "started_local": "Began",

@@ -13,8 +13,9 @@ from companion.output.report.names import kind_words
 from companion.output.report.stacks import Stack, long_day
 from companion.output.report.tables import DASH, Grid, Shown
 from companion.output.words import counted
-from companion.overview import KINDS, figures_within, judged_share_pct
+from companion.overview import KINDS, figures_within
 from companion.tables.instants import clock_text, duration_words
+from companion.tables.wear import judged_share_pct
 
 _NS_PER_MS = 1_000_000
 _MINUTE_MS = 60_000

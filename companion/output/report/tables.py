@@ -12,9 +12,10 @@ from companion.output.csv_tables import cell
 from companion.output.report.names import QUANTITIES, column_meaning, kind_words
 from companion.output.report.stacks import short_day
 from companion.output.words import ENDINGS, counted
-from companion.overview import KINDS, DayFigures, Overview, judged_share_pct
+from companion.overview import KINDS, DayFigures, Overview
 from companion.tables.dictionary import TABLES
 from companion.tables.instants import duration_words
+from companion.tables.wear import judged_share_pct
 
 DASH = "–"
 _LONG_S = 600
