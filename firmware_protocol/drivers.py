@@ -4,7 +4,7 @@ Pure. At its heart a driver is a match, two scripts and a decoder; the rest says
 of its sensor. It may live in someone else's package, under the entry-point group `posture_companion.drivers`.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cache
@@ -69,6 +69,18 @@ class Decoder(Protocol):
         ...
 
 
+class Backfill(Protocol):
+    """What a session lacks and its sensor's buffer may still hold; one object a session, however many links."""
+
+    def feed(self, frames: Iterable[Frame]) -> None:
+        """Be told frames, in order: all that a session has."""
+        ...
+
+    def next(self) -> Script | None:
+        """The script that fetches some of what is missing, to be run while motion flows; None: nothing to fetch now."""
+        ...
+
+
 class Confidence(StrEnum):
     """How the protocol of a sensor is known."""
 
@@ -126,6 +138,11 @@ class Driver:
     ask_battery: Callable[[], Script] | None = None
     """Asks for the battery's level while motion flows; run after `start` and now and then. It may fail: not all have
     one."""
+    new_backfill: Callable[[], Backfill] | None = None
+    """For a sensor that may have a buffer; None: what was missed is gone."""
+    settle: Callable[[Iterable[Frame]], Iterator[Frame]] | None = None
+    """From a session's frames as they came to the same with every packet that came late in its place, as if it had come
+    when it was due; None: nothing ever comes late."""
     broadcasts: bool = False
     """Motion comes in advertisements: the sensor is listened to, never connected to. The scripts have no steps."""
     secret: str = ""

@@ -3,8 +3,8 @@
 Knows: words, options, exit codes. Must never know: sensors, files, posture.
 """
 
-from companion.cli import air, files, history  # their commands register themselves
+from companion.cli import air, checks, files, history  # their commands register themselves
 from companion.cli.application import app, main
 from companion.cli.arguments import STORIES
 
-__all__ = ["STORIES", "air", "app", "files", "history", "main"]
+__all__ = ["STORIES", "air", "app", "checks", "files", "history", "main"]

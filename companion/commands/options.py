@@ -195,6 +195,24 @@ class ImportOptions:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DoctorOptions:
+    """`posture doctor`."""
+
+    shared: Shared = field(default_factory=Shared)
+    as_json: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ConformanceOptions:
+    """`posture conformance`."""
+
+    shared: Shared = field(default_factory=Shared)
+    simulation: Simulation = field(default_factory=Simulation)
+    style: Style = "auto"
+    alias: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ConfigOptions:
     """`posture config show` and `posture config path`."""
 

@@ -156,6 +156,7 @@ _WORDS: Mapping[type[Event], Callable[..., str]] = {
         f"digest: {counted(e.withheld, 'further alert')} held back in the last {lasting(e.over_ns)}"
     ),
     happened.SignalLost: lambda e: f"no data: {told(e.cause)}",
+    happened.GapFilled: lambda e: f"{e.samples} samples that were missing came out of the sensor's buffer",
     happened.SignalFound: lambda e: f"data again after {lasting(e.silent_ns)} without",
     happened.Fault: lambda e: f"FAULT: no data for {lasting(e.silent_ns)}: {told(e.cause)}",
     happened.FaultCleared: lambda _: "the fault is over",

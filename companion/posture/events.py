@@ -77,6 +77,15 @@ class SignalFound(Event):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class GapFilled(Event):
+    """The sensor's buffer delivered `samples` that had been missing between `from_ns` and `to_ns` of session time."""
+
+    from_ns: int
+    to_ns: int
+    samples: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Fault(Event):
     """Still no data, long enough to be told loudly."""
 
@@ -198,6 +207,7 @@ AnyEvent: TypeAlias = (
     | DigestRaised
     | SignalLost
     | SignalFound
+    | GapFilled
     | Fault
     | FaultCleared
     | BatteryLow

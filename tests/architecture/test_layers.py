@@ -119,7 +119,7 @@ ROOMS = (
         pure=True,
     ),
     Room("companion/host.py", ("platformdirs", "companion.errors")),
-    Room("companion/link/", (*VALUES, "companion.host", "companion.link", "bleak")),
+    Room("companion/link/", (*VALUES, "companion.host", "companion.link", "bleak", "dbus_fast")),
     Room("companion/recording/", (*VALUES, "companion.host", "companion.recording", "sqlite3")),
     Room("companion/history/", (*VALUES, "companion.host", "companion.history", "sqlite3")),
     Room("companion/importing/", (*VALUES, "companion.host", "companion.importing")),

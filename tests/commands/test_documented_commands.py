@@ -26,6 +26,7 @@ COMMANDS = (
         "report",
     ),
     *("delete", "simulate", "import"),
+    *("doctor", "conformance"),
     *("config show", "config path"),
 )
 
