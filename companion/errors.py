@@ -2,7 +2,8 @@
 
     CompanionError
     ├─ UsageError          unknown story, device, setting or file; output that exists; missing extra          (1)
-    ├─ LinkError           DeviceNotFound (2) · BluetoothOff, PermissionMissing (3) · PairingRefused, ConnectionLost (4)
+    ├─ LinkError           DeviceNotFound (2) · BluetoothOff, BluetoothBusy, PermissionMissing (3) · ConnectionLost (4)
+    │                      PairingRefused, and of it KeysRefused (4)
     ├─ RecordingError      NotARecording, UnsupportedVersion                                                   (5)
     └─ SettingsError       a setting that does not exist or does not have this value                           (1)
 
@@ -46,6 +47,12 @@ class BluetoothOff(LinkError):
     exit_code = 3
 
 
+class BluetoothBusy(LinkError):
+    """Another program has this computer's Bluetooth do something that leaves no room for ours."""
+
+    exit_code = 3
+
+
 class PermissionMissing(LinkError):
     """The operating system does not let this program use Bluetooth."""
 
@@ -54,6 +61,10 @@ class PermissionMissing(LinkError):
 
 class PairingRefused(LinkError):
     """The sensor or the system refused to pair."""
+
+
+class KeysRefused(PairingRefused):
+    """The sensor does not accept the keys that this computer has for it: a stale bond, or an impostor."""
 
 
 class ConnectionLost(LinkError):

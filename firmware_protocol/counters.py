@@ -37,14 +37,19 @@ class Missing:
             excess = len(self._firsts) - MISSING_AT_MOST
             del self._firsts[:excess], self._ends[:excess]
 
+    def within(self, first: int, end: int) -> list[tuple[int, int]]:
+        """What of [first, end) is missing."""
+        if first >= end:
+            return []
+        low, high = bisect_right(self._ends, first), bisect_left(self._firsts, end)
+        return [(max(first, a), min(end, b)) for a, b in zip(self._firsts[low:high], self._ends[low:high], strict=True)]
+
     def take(self, first: int, end: int) -> list[tuple[int, int]]:
         """What of [first, end) is missing; from now on it is not."""
         low, high = bisect_right(self._ends, first), bisect_left(self._firsts, end)
         if low >= high:
             return []
-        found = [
-            (max(first, a), min(end, b)) for a, b in zip(self._firsts[low:high], self._ends[low:high], strict=True)
-        ]
+        found = self.within(first, end)
         rest = [(self._firsts[low], found[0][0]), (found[-1][1], self._ends[high - 1])]
         kept = [(a, b) for a, b in rest if a < b]
         self._firsts[low:high] = [a for a, _ in kept]

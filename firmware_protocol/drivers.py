@@ -47,6 +47,20 @@ class Segment:
 
 
 @dataclass(frozen=True, slots=True)
+class Filled:
+    """Samples `first` to `first + count` of a segment had been missing, and came from the sensor's buffer.
+
+    Told when the sensor says that it has sent what it could, or when its stream or the link ends before it does.
+    `t_host_ns` is when that became known.
+    """
+
+    segment: int
+    first: int
+    count: int
+    t_host_ns: int
+
+
+@dataclass(frozen=True, slots=True)
 class Decoded:
     """What some frames meant. `samples` is in order of arrival, `segments` those that began in these frames."""
 
@@ -56,6 +70,7 @@ class Decoded:
     segments: tuple[Segment, ...] = ()
     lost: int = 0  # samples newly known to be missing (a jump of the counter); 0 where there is no counter
     duplicates: int = 0  # samples that had come before; they are not in `samples`
+    filled: tuple[Filled, ...] = ()  # by segment and number
 
 
 class Decoder(Protocol):

@@ -21,6 +21,7 @@ from bleak.exc import (
 )
 
 from companion.errors import (
+    BluetoothBusy,
     BluetoothOff,
     ConnectionLost,
     DeviceNotFound,
@@ -28,6 +29,7 @@ from companion.errors import (
     PairingRefused,
     PermissionMissing,
 )
+from companion.link.status import BLUETOOTH_OFF
 from companion.text import printable
 
 Maker: TypeAlias = Callable[[], LinkError]
@@ -50,6 +52,11 @@ def no_bluetooth() -> LinkError:
 
 def _switched_off() -> LinkError:
     return BluetoothOff("Bluetooth is switched off.", "Switch it on in the system's settings, then try again.")
+
+
+def unusable(trouble: str) -> LinkError:
+    """What the system says is in the way, in the words of `status.py`, as an error."""
+    return _switched_off() if trouble == BLUETOOTH_OFF else no_bluetooth()
 
 
 def _no_central() -> LinkError:
@@ -83,7 +90,7 @@ def pairing_refused() -> LinkError:
 
 
 def _busy() -> LinkError:
-    return LinkError("Bluetooth is busy with another search.", "Close other Bluetooth programs, then try again.")
+    return BluetoothBusy("Bluetooth is busy with another search.", "Close other Bluetooth programs, then try again.")
 
 
 def _vanished() -> LinkError:

@@ -7,16 +7,30 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from enum import Enum
 
-from companion.errors import BluetoothOff, LinkError, PairingRefused, PermissionMissing
+from companion.errors import (
+    BluetoothBusy,
+    BluetoothOff,
+    KeysRefused,
+    LinkError,
+    PairingRefused,
+    PermissionMissing,
+)
 from firmware_protocol import ScriptRefused
 
 LINK_LOST = "link lost"
+NO_DATA = "connected, but no data come"
 SILENT = "connected but silent"
 NOT_HEARD = "not heard"
 NO_ANSWER = "sensor did not answer"
 PAIRING = "pairing refused"
 REFUSED = "sensor not accepted"
+FORGOTTEN = "the sensor no longer knows this computer"
 BLUETOOTH_OFF = "bluetooth is off"
+ADAPTER_GONE = "the bluetooth adapter is gone"
+SERVICE_STOPPED = "the bluetooth service stopped"
+NOT_ALLOWED = "bluetooth is not allowed"
+BUSY = "bluetooth is busy with another search"
+ASLEEP = "this computer was asleep"
 
 
 class LinkState(Enum):
@@ -72,8 +86,14 @@ class Reporter:
 
 def cause_of(error: LinkError | ScriptRefused) -> str:
     """Why a try failed, as one short phrase for people."""
-    if isinstance(error, PairingRefused):
-        return PAIRING
-    if isinstance(error, BluetoothOff | PermissionMissing):
-        return BLUETOOTH_OFF
-    return REFUSED if isinstance(error, ScriptRefused) else NO_ANSWER
+    return next((cause for kind, cause in _CAUSES if isinstance(error, kind)), NO_ANSWER)
+
+
+_CAUSES: tuple[tuple[type[Exception], str], ...] = (
+    (KeysRefused, FORGOTTEN),  # before what it is a kind of
+    (PairingRefused, PAIRING),
+    (BluetoothOff, BLUETOOTH_OFF),
+    (PermissionMissing, NOT_ALLOWED),
+    (BluetoothBusy, BUSY),
+    (ScriptRefused, REFUSED),
+)

@@ -3,8 +3,9 @@
 Knows: when to try again, and what to tell a screen. Must never know: what the bytes mean, where frames go.
 
 After a loss it scans without a pause, window by window, because finding the sensor within seconds of its
-return is worth more than the radio's power; the back-off is for what fails *although* the sensor is there,
-or Bluetooth is off.
+return is worth more than the radio's power; the back-off to a minute is for what fails *although* the sensor is
+there. Where this computer's own Bluetooth is in the way it looks again every few seconds, and at once where the system
+says that it is back. What is seen of each fault, and what is done, stands in docs/architecture.md.
 """
 
 import asyncio
@@ -13,12 +14,26 @@ from collections.abc import Awaitable, Callable
 
 from companion.errors import ConnectionLost, DeviceNotFound, LinkError
 from companion.host import boot_ns
+from companion.link.bluez_watch import watch_bluez
 from companion.link.client import SensorLink
+from companion.link.conditions import Conditions, Watch
+from companion.link.errors import unusable
 from companion.link.liveness import Liveness
+from companion.link.partings import Partings
 from companion.link.radio import Radio
 from companion.link.scan import Found, find
-from companion.link.status import LINK_LOST, SILENT, LinkState, LinkStatus, Reporter, cause_of
+from companion.link.status import (
+    ASLEEP,
+    LINK_LOST,
+    NO_DATA,
+    SILENT,
+    LinkState,
+    LinkStatus,
+    Reporter,
+    cause_of,
+)
 from companion.link.waiting import Backoff, end_task, until_stopped
+from companion.link.wakefulness import Wakefulness
 from firmware_protocol import Driver, Frame, LinkDown, LinkUp, Reading, ScriptRefused
 
 FIRST_TIMEOUT_S = 30.0

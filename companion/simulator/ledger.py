@@ -41,24 +41,52 @@ class Span:
 
 @dataclass(slots=True)
 class Ledger:
-    """All spans so far, in the order of time, and how many samples each run has taken."""
+    """All spans so far, in the order of time, and how many samples each run has taken.
+
+    `spans` are what was due live: every sample that is in a packet stands there once. `backfilled` is what was sent
+    again, or at last, out of the buffer.
+    """
 
     spans: list[Span] = field(default_factory=list)
     taken: dict[int, int] = field(default_factory=dict)
+    backfilled: list[Span] = field(default_factory=list)
 
-    def note(self, span: Span) -> None:
+    def note(self, span: Span, *, backfilled: bool = False) -> None:
         """Add packets; they join the last span where they fared alike."""
-        if self.spans and span.continues(self.spans[-1]):
-            last = self.spans.pop()
+        spans = self.backfilled if backfilled else self.spans
+        if spans and span.continues(spans[-1]):
+            last = spans.pop()
             span = replace(last, count=last.count + span.count, packets=last.packets + span.packets)
-        self.spans.append(span)
+        spans.append(span)
+
+    def delivered(self, run: int) -> list[tuple[int, int]]:
+        """The samples of a run that went on the air whole, live or backfilled, as intervals [first, end) in order."""
+        sent = sorted((s.first, s.first + s.count) for s in self._whole(run))
+        joined = sent[:1]
+        for first, end in sent[1:]:
+            if first <= joined[-1][1]:
+                joined[-1] = (joined[-1][0], max(joined[-1][1], end))
+            else:
+                joined.append((first, end))
+        return joined
+
+    def never_came(self, run: int) -> int:
+        """How many samples of a run were taken and never went on the air whole (those in hand included)."""
+        return self.taken.get(run, 0) - sum(end - first for first, end in self.delivered(run))
+
+    def sent_again(self, run: int) -> int:
+        """How many times a sample of a run went on the air whole that had done so before."""
+        return sum(s.count for s in self._whole(run)) - sum(end - first for first, end in self.delivered(run))
+
+    def _whole(self, run: int) -> list[Span]:
+        return [s for s in self.spans + self.backfilled if s.run == run and s.fate is Fate.SENT]
 
     def samples(self, *fates: Fate, run: int | None = None) -> int:
-        """How many samples fared so (no fate named: all that are in packets), in one run or in all."""
+        """How many samples fared so when they were due (no fate named: all in packets), in one run or in all."""
         return sum(span.count for span in self._of(fates, run))
 
     def packets(self, *fates: Fate, run: int | None = None) -> int:
-        """How many packets fared so, in one run or in all."""
+        """How many live packets fared so, in one run or in all."""
         return sum(span.packets for span in self._of(fates, run))
 
     def in_hand(self, run: int) -> int:

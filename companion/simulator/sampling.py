@@ -5,13 +5,14 @@ faults.
 """
 
 from abc import ABC, abstractmethod
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from companion.simulator.body import Body
-from firmware_protocol.posture_v1.packets import MOTION_HEADER_BYTES, TICKS_PER_S, Layout, Motion
+from firmware_protocol.posture_v1.packets import MOTION_HEADER_BYTES, TICKS_PER_S, Layout, Motion, MotionKind
 from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 
 _S = 1_000_000_000
@@ -95,13 +96,26 @@ class Run(Timed):
         us = self.clock.us(self.first_ns) + index * 1_000_000 // self.scale.rate_hz
         return np.asarray(us * TICKS_PER_S // 1_000_000)
 
-    def packets(self, body: Body, first: int, count: int, each: int, motor_ns: tuple[int, int] = (0, 0)) -> list[bytes]:
-        """`count` Motion packets of `each` samples from sample `first` on; the motor runs in `motor_ns`."""
+    def packets(
+        self,
+        body: Body,
+        first: int,
+        count: int,
+        each: int,
+        motor_ns: Iterable[tuple[int, int]] = (),
+        *,
+        backfilled: bool = False,
+    ) -> list[bytes]:
+        """`count` Motion packets of `each` samples from sample `first` on; the motor runs in the times `motor_ns`."""
         raw, clipped = self._raw(body, first, count * each)
         starts = first + each * np.arange(count, dtype=np.int64)
-        ran = (self.taken_ns(starts) < motor_ns[1]) & (self.taken_ns(starts + each - 1) >= motor_ns[0])
+        first_ns, last_ns = self.taken_ns(starts), self.taken_ns(starts + each - 1)
+        ran = np.zeros(count, dtype=bool)
+        for from_ns, to_ns in motor_ns:
+            ran |= (first_ns < to_ns) & (last_ns >= from_ns)
         wire = np.empty(count, dtype=_packet_dtype(each, self.scale.layout))
-        wire["kind"] = _KINDS[self.scale.layout][clipped.reshape(count, each).any(axis=1) * 1, ran * 1]
+        kinds = _KINDS[self.scale.layout][clipped.reshape(count, each).any(axis=1) * 1, ran * 1]
+        wire["kind"] = kinds | (MotionKind.BACKFILLED if backfilled else 0)
         wire["stream"] = self.stream
         wire["index"] = starts % 2**32
         wire["time_1024"] = self.ticks(starts) % 2**16

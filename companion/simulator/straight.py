@@ -42,6 +42,7 @@ _HALF_STEP_NS = 7 * _MS  # a request, or its answer, on its way
 _LEAST_DELAY_NS, _MOST_DELAY_NS = 2 * _MS, 9 * _MS  # of a notification
 _INDICATION_NS = 15 * _MS  # more for an indication, which waits for the next connection event
 _STRIDE_NS = 10 * _S  # while nothing but motion comes
+_ASK_EVERY_NS = _S  # for what is missing, where the sensor may have a buffer
 
 _UNHEARD = 0.15  # share of advertisements that a scan misses
 
@@ -54,6 +55,10 @@ _Stream = Generator[Frame, None, None]
 
 class _LinkLostError(Exception):
     """The link went while a script ran."""
+
+
+class _NoAnswerError(_LinkLostError):
+    """What a script awaited did not come in time, or not before the session ended."""
 
 
 def frames(
@@ -90,6 +95,7 @@ class Host:
         self._faults = faults or Faults()
         self.firmware = sensor_of(header.driver, body, faults=self._faults, seed=seed)
         self._driver = driver(header.driver)
+        self._backfill = self._driver.new_backfill() if self._driver.new_backfill else None
         served = self.firmware.served
         self._names = {each.name for each in served}
         self._indicated = {each.name for each in served if Property.INDICATE in each.properties}
@@ -111,6 +117,8 @@ class Host:
             while self._host_ns(second * _S) <= frame.t_host_ns:
                 yield from self._tick(second * _S)
                 second += 1
+            if self._backfill is not None:
+                self._backfill.feed([frame])
             yield frame
         while second * _S <= self._end_ns:
             yield from self._tick(second * _S)
@@ -150,10 +158,20 @@ class Host:
         self.firmware.connected(self._now_ns, USUAL_MTU)
         yield LinkUp(t_host_ns=self._host_ns(self._now_ns), address=ADDRESS, mtu=USUAL_MTU)
         yield from self._run(self._driver.start(self._rate_hz))
+        stride_ns = _STRIDE_NS if self._backfill is None else _ASK_EVERY_NS
         while self._now_ns < self._end_ns:
-            yield from self._pass(min(self._now_ns + _STRIDE_NS, self._end_ns))
+            yield from self._pass(min(self._now_ns + stride_ns, self._end_ns))
+            yield from self._fetch_missing()
         yield from self._run(self._driver.stop())
         self.firmware.disconnected(self._now_ns)
+
+    def _fetch_missing(self) -> _Stream:
+        """What the sensor's buffer still has of what did not come, while motion flows on."""
+        while self._backfill is not None and (script := self._backfill.next()) is not None:
+            try:
+                yield from self._run(script, until_ns=self._end_ns)
+            except _NoAnswerError:
+                return
 
     def _overheard(self) -> _Stream:
         """A sensor that only advertises: most of what it says is heard, some of it is not."""
@@ -220,17 +238,17 @@ class Host:
 
     # Scripts.
 
-    def _run(self, script: Script) -> _Stream:
-        """Carry out a driver's script."""
+    def _run(self, script: Script, until_ns: int | None = None) -> _Stream:
+        """Carry out a driver's script; what it awaits must come before `until_ns`."""
         try:
             step = next(script)
             while True:
-                reply = yield from self._do(step)
+                reply = yield from self._do(step, until_ns)
                 step = script.send(reply)
         except StopIteration:
             return
 
-    def _do(self, step: GattStep) -> Generator[Frame, None, bytes]:
+    def _do(self, step: GattStep, until_ns: int | None) -> Generator[Frame, None, bytes]:
         match step:
             case Read():
                 return (yield from self._read(step))
@@ -241,7 +259,7 @@ class Host:
                 self.firmware.subscribed(self._name(characteristic, service), True)
                 yield from self._pass(self._now_ns + _HALF_STEP_NS)
             case Await():
-                return (yield from self._await(step))
+                return (yield from self._await(step, until_ns))
         return b""
 
     def _name(self, characteristic: str, service: str) -> str:
@@ -270,13 +288,14 @@ class Host:
         yield Written(t_host_ns=self._host_ns(self._now_ns), characteristic=step.characteristic, data=step.data)
         yield from self._pass(self._now_ns + round(step.settle_s * _S))
 
-    def _await(self, step: Await) -> Generator[Frame, None, bytes]:
+    def _await(self, step: Await, until_ns: int | None) -> Generator[Frame, None, bytes]:
         deadline_ns = self._now_ns + round(step.timeout_s * _S)
+        deadline_ns = deadline_ns if until_ns is None else min(deadline_ns, until_ns)
         accept: Callable[[bytes], bool] = step.accept or (lambda _: True)
         while self._now_ns < deadline_ns:
             while self._inbox:
                 frame = self._inbox.popleft()
                 if frame.characteristic == step.characteristic and accept(frame.data):
                     return frame.data
-            yield from self._pass(self._now_ns + _HALF_STEP_NS)
-        raise _LinkLostError
+            yield from self._pass(min(self._now_ns + _HALF_STEP_NS, deadline_ns))
+        raise _NoAnswerError

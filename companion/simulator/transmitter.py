@@ -66,6 +66,10 @@ class Transmitter:
             self._ledger.note(Span(run.number, run.stream, first, packets * each, packets, fate))
             first += packets * each
 
+    def note_backfilled(self, run: Numbered, first: int, count: int, fate: Fate) -> None:
+        """Write a packet out of the buffer into the ledger."""
+        self._ledger.note(Span(run.number, run.stream, first, count, 1, fate), backfilled=True)
+
     def lose(self, run: Numbered, first: int, count: int) -> None:
         """Write samples into the ledger that were in hand and are gone."""
         if count:

@@ -9,6 +9,8 @@ Pure. Knows: packets, and through `track` what came before. Must never know: rad
   malformed, and their samples count as lost. What was said about a packet is thus never taken back.
 * A live packet further on than the next expected one: what lies between is lost, exactly. A sample that comes after
   a later one is given out flagged BACKFILLED and is no longer lost; one that had come before is a duplicate.
+* What came from the buffer is told as Filled once its FetchDone has come, or nothing more of it can: at another
+  stream, or a lost link.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -22,9 +24,10 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
-from firmware_protocol.drivers import Battery, Decoded, Malformed, Segment
+from firmware_protocol.counters import MISSING_AT_MOST
+from firmware_protocol.drivers import Battery, Decoded, Filled, Malformed, Segment
 from firmware_protocol.errors import ProtocolError
-from firmware_protocol.frames import Frame, Notification, Reading
+from firmware_protocol.frames import Frame, LinkDown, Notification, Reading
 from firmware_protocol.posture_v1.packets import (
     BATTERY_UNKNOWN,
     CONTROL,
@@ -35,6 +38,7 @@ from firmware_protocol.posture_v1.packets import (
     MOTION_MAX_BYTES,
     STATUS,
     Answer,
+    FetchDone,
     Info,
     Layout,
     MotionKind,
@@ -68,6 +72,7 @@ class _Found:
     segments: list[Segment] = field(default_factory=list)
     lost: int = 0
     duplicates: int = 0
+    filled: list[Filled] = field(default_factory=list)
 
     def decoded(self) -> Decoded:
         return Decoded(
@@ -77,6 +82,7 @@ class _Found:
             tuple(self.segments),
             self.lost,
             self.duplicates,
+            tuple(self.filled),
         )
 
 
@@ -86,6 +92,12 @@ class Decoder:
     def __init__(self) -> None:
         self._track: Track | None = None
         self._segments = 0
+        self._filling: list[tuple[int, int, int]] = []  # segment, first, end: came from the buffer, not yet told
+
+    @property
+    def track(self) -> Track | None:
+        """The stream that is followed, to be looked at only; None before the first answer that told of one."""
+        return self._track
 
     def feed(self, frames: Iterable[Frame]) -> Decoded:
         """Decode frames in order; never raises on what a sensor sends, and any cut gives the same."""
@@ -94,9 +106,12 @@ class Decoder:
         motion = [type(frame) is Notification and frame.characteristic == MOTION for frame in frames]
         for place in _places_of_false(motion):
             frame = frames[place]
-            if not isinstance(frame, Notification | Reading) or frame.characteristic not in _MESSAGES:
+            if isinstance(frame, LinkDown):
+                message: _Message | LinkDown = frame
+            elif isinstance(frame, Notification | Reading) and frame.characteristic in _MESSAGES:
+                message = _message(frame)
+            else:
                 continue
-            message = _message(frame)
             if not isinstance(message, Status):  # Status leaves the order of results as it is
                 self._motion(list(compress(frames[done:place], motion[done:place])), found)
                 done = place
@@ -104,8 +119,10 @@ class Decoder:
         self._motion(list(compress(frames[done:], motion[done:])), found)
         return found.decoded()
 
-    def _take(self, message: _Message, t_host_ns: int, found: _Found) -> None:
+    def _take(self, message: _Message | LinkDown, t_host_ns: int, found: _Found) -> None:
         match message:
+            case FetchDone() | LinkDown():
+                self._tell_filled(t_host_ns, found)
             case Malformed():
                 found.malformed.append(message)
             case Status() if message.battery_pct != BATTERY_UNKNOWN:
@@ -124,13 +141,19 @@ class Decoder:
             if track is not None and track.ended(answer):
                 found.lost += track.finish(answer.index)
             else:
+                self._tell_filled(t_host_ns, found)
                 self._track = None
         elif track is not None and track.goes_on(answer):
             track.go_on(answer, t_host_ns)
         else:
             self._begin(answer, t_host_ns, found)
 
+    def _tell_filled(self, t_host_ns: int, found: _Found) -> None:
+        filling, self._filling = sorted(self._filling), []
+        found.filled += [Filled(segment, first, end - first, t_host_ns) for segment, first, end in _joined(filling)]
+
     def _begin(self, answer: Started | TimeAnswer, t_host_ns: int, found: _Found) -> None:
+        self._tell_filled(t_host_ns, found)
         self._track = Track(answer, self._next_segment(answer.rate_hz, found), t_host_ns)
 
     def _next_segment(self, rate_hz: int, found: _Found) -> int:
@@ -231,11 +254,33 @@ class Decoder:
         late = SampleFlag.BACKFILLED
         for (first, after), extra in [*((span, late) for span in arrival.late), (arrival.fresh, 0)]:
             if first < after:
+                if backfilled:
+                    self._note_filled(track.segment, first, after)
+                    if len(self._filling) > MISSING_AT_MOST:
+                        self._tell_filled(t_host_ns, found)
                 skipped, flags = first - place.index, [_FLAGS[data[0]] | extra]
                 part = raw[:, skipped : after - place.index]
                 found.pieces.append(
                     Piece(Scale.of(track), part, [place.index], [place.ticks], [t_host_ns], flags, skipped)
                 )
+
+    def _note_filled(self, segment: int, first: int, end: int) -> None:
+        before = self._filling[-1] if self._filling else (segment, first, first)
+        if before[0] == segment and before[2] == first:  # as they come from a buffer: in order
+            self._filling[-1:] = [(segment, before[1], end)]
+        else:
+            self._filling.append((segment, first, end))
+
+
+def _joined(spans: list[tuple[int, int, int]]) -> list[tuple[int, int, int]]:
+    """Spans of a segment in order, those that touch as one."""
+    joined = spans[:1]
+    for segment, first, end in spans[1:]:
+        if joined[-1][0] == segment and joined[-1][2] == first:
+            joined[-1] = (segment, joined[-1][1], end)
+        else:
+            joined.append((segment, first, end))
+    return joined
 
 
 def _message(frame: Notification | Reading) -> _Message:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Generator
 from firmware_protocol.drivers import About, Confidence, Driver, Pairing
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import Advertisement
+from firmware_protocol.posture_v1.backfill import Backfill
 from firmware_protocol.posture_v1.decoder import Decoder
 from firmware_protocol.posture_v1.packets import (
     CONTROL,
@@ -157,4 +158,5 @@ DRIVER = Driver(
     services=(SERVICE,),
     lacking="This device does not offer the posture_v1 service; another firmware may be on it.",
     pairing=Pairing.ALWAYS,
+    new_backfill=Backfill,
 )

@@ -95,6 +95,11 @@ class Track:
         self._agreeing = 0
         self._doubted = (0, 0)
 
+    @property
+    def segment_from(self) -> int:
+        """The number with which the present segment began."""
+        return self._origin.index
+
     def _anchor_of(self, answer: Started | TimeAnswer, index: int, t_host_ns: int) -> Anchor:
         slack = STARTED_SLACK_TICKS
         if isinstance(answer, TimeAnswer):

@@ -1,0 +1,270 @@
+"""What a session of a posture_v1 sensor lacks, and the scripts that fetch it from the sensor's buffer.
+
+Pure. Knows: frames, and through a decoder of its own what is missing. Must never know: how a script is carried out,
+the present time; its clock are the times of the frames.
+
+* Only while motion flows is anything asked for, and only what is missing since this session joined the stream; the
+  oldest first, because the buffer loses that first.
+* A hole is asked for half a second after it showed: what came in another order has come by then.
+* What the sensor says is gone is not asked for again; what it sent and did not arrive, three times in all. A sensor
+  that is busy, or does not answer, is left alone for a while, each time for twice as long.
+"""
+
+from collections import deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from firmware_protocol.counters import signed_difference
+from firmware_protocol.errors import ProtocolError
+from firmware_protocol.frames import Frame, LinkDown, LinkUp, Notification, Reading
+from firmware_protocol.posture_v1.decoder import Decoder
+from firmware_protocol.posture_v1.packets import (
+    CONTROL,
+    INFO,
+    MOTION,
+    MOTION_HEADER_BYTES,
+    STATUS,
+    Answer,
+    Capability,
+    Fetch,
+    FetchDone,
+    Info,
+    Result,
+    Status,
+    StatusFlag,
+    Unsupported,
+    parse_answer,
+)
+from firmware_protocol.posture_v1.track import NS_PER_S, Track
+from firmware_protocol.scripts import Await, Script, Write
+
+CHUNK_S = 30
+"""At most so much is asked for at once: a fetch that is cut off has then cost little."""
+PATIENCE_NS = NS_PER_S // 2
+TRIES = 3
+FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 2 * NS_PER_S, 60 * NS_PER_S
+ANSWER_S = 10.0
+SLOWEST_PACKETS_PER_S = 10.0
+"""A buffer that is told more slowly than this counts as not answering."""
+_MAX_WAITING = 4096  # frames; then they are decoded unasked
+_FETCH = Fetch(0, 0, 0).to_bytes()[0]
+_Reading = TypeVar("_Reading", Status, Info)
+
+
+@dataclass(slots=True)
+class _Asked:
+    """A chunk that is being fetched, and how that ended; no answer: it was broken off."""
+
+    segment: int
+    first: int
+    end: int
+    tries: int  # before this one
+    answer: Answer | None = None
+
+
+@dataclass(slots=True)
+class _Wanted:
+    """What has been tried in one segment. `tried`: intervals [first, end) and how often, in order."""
+
+    segment: int
+    floor: int  # nothing below is asked for
+    flowing_from: int  # motion flows where it has come further than this
+    tried: list[tuple[int, int, int]] = field(default_factory=list)
+    seen: deque[tuple[int, int]] = field(default_factory=deque)  # time, and up to where the samples were known then
+    ripe: int = 0
+
+    def look(self, t_ns: int, next_index: int) -> None:
+        """At this time all samples up to `next_index` have come, or are known to be missing."""
+        self.seen.append((t_ns, next_index))
+        while self.seen and self.seen[0][0] <= t_ns - PATIENCE_NS:
+            self.ripe = self.seen.popleft()[1]
+
+    def note(self, first: int, end: int, tries: int) -> None:
+        """[first, end) has now been tried so often."""
+        others = [one for one in self.tried if one[1] <= first or one[0] >= end]
+        self.tried = sorted([*others, (first, end, tries)])
+
+    def oldest(self, holes: list[tuple[int, int]]) -> tuple[int, int, int] | None:
+        """The oldest part of the holes that may be asked for, all of it tried as often; nothing older ever will be."""
+        for first, end in holes:
+            for a, b, tries in self._parts(first, end):
+                if tries < TRIES:
+                    self._settle(a)
+                    return a, b, tries
+        self._settle(max(self.floor, self.ripe))
+        return None
+
+    def _settle(self, floor: int) -> None:
+        self.floor = floor
+        self.tried = [one for one in self.tried if one[1] > floor]
+
+    def _parts(self, first: int, end: int) -> Iterable[tuple[int, int, int]]:
+        """[first, end), cut where it was tried more or less often."""
+        for a, b, tries in self.tried:
+            if first < b and a < end:
+                if first < a:
+                    yield first, a, 0
+                yield max(first, a), min(b, end), tries
+                first = b
+        if first < end:
+            yield first, end, 0
+
+
+class Backfill:
+    """Fetches for one session; see `firmware_protocol.drivers.Backfill`."""
+
+    def __init__(self) -> None:
+        self._decoder = Decoder()
+        self._waiting: list[Frame] = []
+        self._has_buffer = False
+        self._refused = False
+        self._status: Status | None = None
+        self._packet_bytes = 0
+        self._wanted: _Wanted | None = None
+        self._asked: _Asked | None = None
+        self._now_ns = self._not_before_ns = 0
+        self._pause_ns = FIRST_PAUSE_NS
+
+    def feed(self, frames: Iterable[Frame]) -> None:
+        """Be told frames, in order; they are looked at when `next` is called."""
+        for frame in frames:
+            if isinstance(frame, LinkUp | LinkDown):
+                self._link_changed(frame)
+            elif isinstance(frame, Notification | Reading) and frame.characteristic == INFO:
+                self._described(frame.data)
+            if self._has_buffer:
+                self._waiting.append(frame)
+        if len(self._waiting) >= _MAX_WAITING:
+            self._catch_up()
+
+    def next(self) -> Script | None:
+        """The script that fetches the oldest of what is missing; None: nothing is, or this is not the time."""
+        track = self._catch_up()
+        wanted = self._wanted
+        if track is None or wanted is None:
+            return None
+        self._conclude(track, wanted)
+        wanted.look(self._now_ns, track.next_index)
+        if not self._has_buffer or self._now_ns < self._not_before_ns or track.next_index <= wanted.flowing_from:
+            return None
+        holes = track.missing.within(self._oldest_held(track, wanted.floor), wanted.ripe)
+        found = wanted.oldest(holes)
+        return None if found is None else self._fetch(track, wanted, *found)
+
+    # What the frames say.
+
+    def _catch_up(self) -> Track | None:
+        """Decode what has come; the stream that is followed."""
+        frames, self._waiting = self._waiting, []
+        if frames:
+            self._now_ns = max(self._now_ns, frames[-1].t_host_ns)
+            for frame in frames:
+                if isinstance(frame, Notification | Reading):
+                    self._hear(frame)
+            self._decoder.feed(frames)
+        track = self._decoder.track
+        if track is not None and (self._wanted is None or self._wanted.segment != track.segment):
+            self._wanted = _Wanted(track.segment, track.segment_from, track.segment_from)
+        return track
+
+    def _hear(self, frame: Notification | Reading) -> None:
+        if frame.characteristic == MOTION:
+            self._packet_bytes = len(frame.data)
+        elif frame.characteristic == STATUS:
+            self._status = _read(Status, frame.data)
+
+    def _described(self, data: bytes) -> None:
+        """What the sensor says of itself before anything else: one without a buffer need not be followed."""
+        info = _read(Info, data)
+        self._set_buffer(info is not None and bool(info.capabilities & Capability.BUFFER) and not self._refused)
+
+    def _set_buffer(self, has_buffer: bool) -> None:
+        self._has_buffer = has_buffer
+        if not has_buffer:
+            self._decoder, self._waiting, self._wanted, self._asked = Decoder(), [], None, None
+
+    def _link_changed(self, frame: LinkUp | LinkDown) -> None:
+        """A fetch is broken off; motion has to flow anew before the next, and Status has to be told anew."""
+        track, wanted, self._status = self._catch_up(), self._wanted, None
+        if track is not None and wanted is not None:
+            self._conclude(track, wanted)
+            wanted.flowing_from = track.next_index
+        if isinstance(frame, LinkUp):
+            self._not_before_ns, self._pause_ns = frame.t_host_ns, FIRST_PAUSE_NS
+
+    def _oldest_held(self, track: Track, floor: int) -> int:
+        """From where on the sensor may still have samples, as far as its last Status tells."""
+        status = self._status
+        if status is None or status.stream != track.stream or not status.flags & StatusFlag.HAS_BUFFER:
+            return floor
+        if signed_difference(status.newest, status.oldest) < -1:
+            return floor
+        return max(floor, track.next_index + signed_difference(status.oldest, track.next_index))
+
+    # Asking.
+
+    def _fetch(self, track: Track, wanted: _Wanted, first: int, end: int, tries: int) -> Script:
+        each = max(1, (self._packet_bytes - MOTION_HEADER_BYTES) // track.sample_bytes)
+        # Whole packets: what is said of a packet is then said of the same samples as it would have been live.
+        count = min(end - first, max(1, CHUNK_S * track.rate_hz // each) * each)
+        wanted.flowing_from = track.next_index
+        asked = self._asked = _Asked(track.segment, first, first + count, tries)
+        return _exchange(asked, track.stream, ANSWER_S + -(-count // each) / SLOWEST_PACKETS_PER_S)
+
+    def _conclude(self, track: Track, wanted: _Wanted) -> None:
+        """What the last fetch came to."""
+        asked, self._asked = self._asked, None
+        if asked is None:
+            return
+        answer = asked.answer
+        if isinstance(answer, Unsupported):
+            self._refused = True
+            self._set_buffer(False)
+            return
+        done = isinstance(answer, FetchDone) and answer.result == Result.OK
+        self._leave_alone(done)
+        if asked.segment != wanted.segment or (isinstance(answer, FetchDone) and answer.result == Result.BUSY):
+            return
+        left = track.missing.within(asked.first, asked.end)
+        missing = sum(end - first for first, end in left)
+        if answer is None and missing < asked.end - asked.first:
+            return  # broken off, but some of it came: that was no fault of these samples
+        gone = isinstance(answer, FetchDone) and answer.gone >= missing
+        for first, end in left:
+            wanted.note(first, end, TRIES if done and gone else asked.tries + 1)
+
+    def _leave_alone(self, done: bool) -> None:
+        if done:
+            self._pause_ns = FIRST_PAUSE_NS
+            return
+        self._not_before_ns = self._now_ns + self._pause_ns
+        self._pause_ns = min(2 * self._pause_ns, LONGEST_PAUSE_NS)
+
+
+def _exchange(asked: _Asked, stream: int, timeout_s: float) -> Script:
+    """Fetch, and wait until the sensor says that it has sent what it has."""
+    first = asked.first % 2**32
+
+    def accept(data: bytes) -> bool:
+        answer = _answer(data)
+        if isinstance(answer, FetchDone):
+            return (answer.stream, answer.first) == (stream, first)
+        return answer == Unsupported(_FETCH)
+
+    yield Write(CONTROL, Fetch(stream, first, asked.end - asked.first).to_bytes())
+    asked.answer = _answer((yield Await(CONTROL, timeout_s=timeout_s, accept=accept)))
+
+
+def _answer(data: bytes) -> Answer | None:
+    try:
+        return parse_answer(data)
+    except ProtocolError:
+        return None
+
+
+def _read(kind: type[_Reading], data: bytes) -> _Reading | None:
+    try:
+        return kind.from_bytes(data)
+    except ProtocolError:
+        return None
