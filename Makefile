@@ -24,7 +24,7 @@ endif
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
 .DELETE_ON_ERROR:
-.PHONY: help demo test test-slow check style types bench clean remake
+.PHONY: help demo test test-slow test-bluez check style types bench clean remake
 
 help: ## list these targets
 	@echo "usage: make TARGET"
@@ -49,6 +49,10 @@ test: $(DEV) ## the tests, without the slow ones (ARGS="-k words")
 test-slow: $(DEV) ## only those: over ten seconds each, or in a browser
 	@$(BIN)/python -m pytest -n $(WORKERS) -m slow -o faulthandler_timeout=1800 $(ARGS)
 
+# Its exit code is make's; what came of it (passed, failed, skipped) stands in .bluez-guest/verdict.
+test-bluez: $(DEV) ## those on Linux's own Bluetooth, in a virtual machine that is built first (ARGS="-k words")
+	@$(BIN)/python tests/bluez/guest $(ARGS)
+
 check: style types test ## what must pass before a change lands: format, lint, types, tests
 
 style: $(DEV) ## format and lint, without changing anything
@@ -63,7 +67,7 @@ bench: $(DEV) ## every script in benchmarks/, one after the other
 	echo "== $$script"; $(BIN)/python "$$script" $(ARGS); done
 
 clean: ## remove .venv and every cache; recordings in demo-output/ stay
-	@rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
+	@rm -rf $(VENV) .bluez-guest .pytest_cache .mypy_cache .ruff_cache .hypothesis dist build
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 $(VENV)/.installed-%: pyproject.toml constraints.txt $(REMAKE)

@@ -3,9 +3,11 @@
 Knows: the remembered sensor, the protocol's Info. Must never know: links, sessions.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 
 from companion.commands.store import Sensor
+from companion.errors import KeysRefused
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import Frame, Reading
 from firmware_protocol.posture_v1.packets import INFO, Info
@@ -29,8 +31,21 @@ def pinned(sensor: Sensor) -> Callable[[Reading], None] | None:
         return None
 
     def verify(reading: Reading) -> None:
-        found = identity_of([reading])
-        if found and found != sensor.identity:
-            raise ScriptRefused(f"This sensor is not the one that was paired as {sensor.alias!r}.")
+        if reading.characteristic == INFO and identity_of([reading]) != sensor.identity:
+            raise ScriptRefused(not_the_one(sensor.alias))
 
     return verify
+
+
+def not_the_one(alias: str) -> str:
+    """What is said of a sensor that has another identity than the one that was paired under this name, or none."""
+    return f"This sensor is not the one that was paired as {alias!r}."
+
+
+@contextmanager
+def mended_by(alias: str) -> Iterator[None]:
+    """Inside, an error about refused keys leaves with the command that mends it for this sensor."""
+    try:
+        yield
+    except KeysRefused as error:
+        raise KeysRefused(str(error), f"If it was reset, this mends it: posture pair {alias} --forget") from error

@@ -112,6 +112,18 @@ class Store:
         kept[checked_alias(alias)] = _table(path, kept.get(alias, {})) | {profile: json.loads(calibration_json)}
         _write(path, {"version": _VERSION, "calibrations": kept})
 
+    def has_calibration(self, alias: str) -> bool:
+        """Whether a calibration is kept of this sensor, for any profile."""
+        path = self.where.calibrations
+        return bool(_table(path, _read(path).get("calibrations", {})).get(alias))
+
+    def forget_calibrations(self, alias: str) -> None:
+        """Keep none of this sensor's calibrations."""
+        path = self.where.calibrations
+        kept = _table(path, _read(path).get("calibrations", {}))
+        if kept.pop(alias, None) is not None:
+            _write(path, {"version": _VERSION, "calibrations": kept})
+
 
 def _sensor(path: Path, values: object) -> Sensor:
     names = {each.name for each in fields(Sensor)}

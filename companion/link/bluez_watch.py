@@ -11,6 +11,7 @@ watchdog on the data is all there is. Names and signals: BlueZ's doc/org.bluez.A
 import asyncio
 import logging
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from companion.link.conditions import Conditions
@@ -47,7 +48,7 @@ async def watch_bluez(conditions: Conditions) -> None:
         except Exception as error:  # whatever a bus may do: it is a help, and its lack is no trouble
             log.debug("watching BlueZ: %r", error)
         finally:
-            bus.disconnect()
+            await _close(bus)
         conditions.tell("")
         await asyncio.sleep(AGAIN_S)
         bus = await _connected()
@@ -71,6 +72,19 @@ async def _connected() -> "MessageBus | None":
         return None
 
 
+async def _close(bus: "MessageBus") -> None:
+    """Close a connection and wait until its descriptor is given back."""
+    bus.disconnect()
+    with suppress(Exception):
+        async with asyncio.timeout(ANSWER_S):
+            await _ended(bus)
+
+
+async def _ended(bus: "MessageBus") -> None:
+    """Until the connection is no more. Raises what ended it."""
+    await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
+
+
 class _Watch:
     """BlueZ as it is known over one connection to the bus."""
 
@@ -88,7 +102,7 @@ class _Watch:
             for rule in _RULES:
                 await self._ask(_BUS, "/org/freedesktop/DBus", _BUS, "AddMatch", "s", rule)
             await self._learn()
-            await self._bus.wait_for_disconnect()
+            await _ended(self._bus)
         finally:
             if self._forgetting is not None:
                 self._forgetting.cancel()

@@ -7,9 +7,16 @@ A bond is stale where one side has lost its keys: nearly always a sensor that wa
 as the sensor brings about looks the same, so the keys are never thrown away without asking.
 """
 
-from companion.errors import KeysRefused, LinkError
+from collections.abc import Mapping
+from enum import Enum
+from typing import Any
 
-MEND = "If it was reset, this mends it: posture pair --forget."
+from bleak.backends.device import BLEDevice
+
+from companion.errors import KeysRefused, LinkError
+from companion.link.agent import properties_of
+
+MEND = "If it was reset, this mends it: posture pair --forget"
 
 
 def keys_refused() -> KeysRefused:
@@ -30,6 +37,46 @@ def is_stale_bond(error: BaseException | None) -> bool:
     while error is not None and not isinstance(error, KeysRefused):
         error = error.__cause__
     return error is not None
+
+
+class Bond(Enum):
+    """What the system says of its keys for a device."""
+
+    BONDED = "bonded"  # it has them, and keeps them
+    PAIRED = "paired"  # it has them for this connection
+    OPEN = "open"  # it has none: the link is in the clear
+    UNKNOWN = "unknown"  # it does not tell
+
+
+async def bond_with(device: BLEDevice) -> Bond:
+    """What the system says now; only BlueZ tells, and not whether the keys came by LE Secure Connections.
+
+    Raises LinkError where it tells and cannot be reached.
+    """
+    path = bluez_path(device)
+    if path is None:
+        return Bond.UNKNOWN
+    known = await properties_of(path)
+    if not known.get("Paired", False):
+        return Bond.OPEN
+    return Bond.BONDED if known.get("Bonded", True) else Bond.PAIRED  # before 5.65 there was no Bonded
+
+
+def is_bonded(device: BLEDevice) -> bool:
+    """Whether the system had keys for a device when it was seen; False where it does not tell (all but Linux)."""
+    known = _of_bluez(device).get("props", {})
+    return bool(known.get("Bonded", known.get("Paired", False)))
+
+
+def bluez_path(device: BLEDevice) -> str | None:
+    """The device's path on D-Bus; None where it was not seen by BlueZ."""
+    path = _of_bluez(device).get("path")
+    return path if isinstance(path, str) else None
+
+
+def _of_bluez(device: BLEDevice) -> Mapping[str, Any]:
+    """What bleak keeps of a device on Linux; elsewhere these details are something else."""
+    return device.details if isinstance(device.details, dict) else {}
 
 
 def names_lost_keys(error: LinkError) -> bool:

@@ -20,7 +20,9 @@ from bleak.backends import BleakBackend
 from bleak.backends.characteristic import BleakGATTCharacteristic
 from bleak.backends.device import BLEDevice
 
-from companion.errors import ConnectionLost, LinkError, PairingRefused
+from companion.errors import BluetoothOff, ConnectionLost, LinkError, PairingRefused, PermissionMissing
+from companion.link.agent import pair_through_bluez
+from companion.link.bonds import bluez_path, is_bonded, keys_refused, names_lost_keys
 from companion.link.errors import asks_for_pairing, link_errors, lost, pairing_refused
 from companion.link.radio import Radio
 from companion.link.waiting import within
@@ -45,6 +47,8 @@ CONNECT_TIMEOUT_S = 20.0  # bleak's own limit is within; Linux needs up to 10 s 
 PAIR_TIMEOUT_S = 30.0  # a person may have to press a button on the desktop
 STEP_TIMEOUT_S = 10.0
 CLOSE_TIMEOUT_S = 12.0  # bleak gives a dead Bluetooth service 10 s
+MAX_BREAKS = 3  # links broken within one attempt: BlueZ tries four times a second, for as long as it may
+STALE_BREAKS = 2  # and so many say that it is the keys: a link that is only weak seldom breaks twice within a second
 _INBOX = 256  # notifications kept for a script that awaits one of them
 
 T = TypeVar("T")
@@ -59,13 +63,17 @@ class SensorLink:
     ) -> None:
         self._client = BleakClient(
             device,
-            disconnected_callback=lambda _: self._lost.set(),
+            disconnected_callback=lambda _: self._disconnected(),
             timeout=CONNECT_TIMEOUT_S - 5.0,
             backend=radio.client_backend,
         )
+        self._bonded = is_bonded(device)
+        self._bluez_path = bluez_path(device) if self._client.backend_id is BleakBackend.BLUEZ_DBUS else None
         self._emit = emit
         self._clock = clock
         self._lost = asyncio.Event()
+        self._given_up = asyncio.Event()  # nothing more is expected of an attempt to connect
+        self._breaks = 0  # links that were lost again before the attempt to connect was over
         self._silenced = False
         self._driver: Driver | None = None
         self._may_pair = False
@@ -75,6 +83,7 @@ class SensorLink:
         self._inbox: defaultdict[str, deque[bytes]] = defaultdict(lambda: deque(maxlen=_INBOX))
         self._arrival = asyncio.Event()
         self._in_script = False
+        self._one_script = asyncio.Lock()
 
     @property
     def address(self) -> str:
@@ -100,19 +109,38 @@ class SensorLink:
         """Whether a script has told the sensor to do something."""
         return self._written
 
+    @property
+    def is_bonded(self) -> bool:
+        """Whether this computer had keys for the sensor when it was found; False where the system does not tell."""
+        return self._bonded
+
     async def open(self, driver: Driver, *, pair: bool = True) -> None:
         """Connect to a sensor of this driver. Raises LinkError; ScriptRefused where a service is missing."""
         await self.connect()
         await self.prepare(driver, pair=pair)
 
     async def connect(self) -> None:
-        """Connect to whatever it is, and learn its services. Raises LinkError."""
-        with link_errors():
-            async with asyncio.timeout(CONNECT_TIMEOUT_S):
-                await self._client.connect()
+        """Connect to whatever it is, and learn its services.
+
+        Raises LinkError; KeysRefused where a sensor that this computer has keys for breaks link after link.
+        """
+        try:
+            await within(self._client.connect(), CONNECT_TIMEOUT_S, self._given_up)
+        except LinkError as error:
+            if self._breaks >= STALE_BREAKS and self._bonded:
+                raise keys_refused() from error
+            raise
         if not self._client.is_connected:
             raise lost()
         self._lost.clear()  # a system may report the loss of an earlier connection while this one is made
+        self._breaks = 0
+
+    def _disconnected(self) -> None:
+        """What the system says when a link is lost; BlueZ says it of every link that a refused key breaks."""
+        self._lost.set()
+        self._breaks += 1
+        if self._breaks >= MAX_BREAKS:
+            self._given_up.set()
 
     async def prepare(self, driver: Driver, *, pair: bool = True) -> None:
         """Check that the driver's services are there, then pair where it always does so.
@@ -128,13 +156,20 @@ class SensorLink:
             await self._pair()
 
     async def run(self, script: Script) -> None:
-        """Carry out a driver's script. Raises LinkError, or ScriptRefused where the script gives up."""
+        """Carry out a driver's script. Raises LinkError, or ScriptRefused where the script gives up.
+
+        Scripts run one after the other: each of them takes what comes as the answer to what it wrote itself.
+        """
+        with closing(script):
+            async with self._one_script:
+                await self._carry_out(script)
+
+    async def _carry_out(self, script: Script) -> None:
         self._in_script = True
         try:
-            with closing(script):
-                reply: bytes | None = None
-                while (step := _next_step(script, reply)) is not None:
-                    reply = await self._do(step)
+            reply: bytes | None = None
+            while (step := _next_step(script, reply)) is not None:
+                reply = await self._do(step)
         finally:
             self._in_script = False
             self._inbox.clear()
@@ -143,6 +178,11 @@ class SensorLink:
     def is_lost(self) -> bool:
         """Whether the system has reported the loss of this link."""
         return self._lost.is_set()
+
+    def declare_lost(self) -> None:
+        """The link is of no use any more, whatever the system says of it: whoever waits on it is let go."""
+        self._lost.set()
+        self._given_up.set()
 
     async def wait_lost(self, timeout_s: float | None = None) -> bool:
         """Wait until the link is lost (True), or for `timeout_s` seconds (False)."""
@@ -171,15 +211,24 @@ class SensorLink:
     async def _pair(self) -> None:
         self._paired = True
         try:
-            await self._within(self._client.pair(), PAIR_TIMEOUT_S)
+            await self._within(self._bond(), PAIR_TIMEOUT_S)
         except NotImplementedError:  # macOS pairs by itself, at the first protected read
             return
+        except (BluetoothOff, PermissionMissing):
+            raise  # no affair of the sensor's
         except ConnectionLost as error:
-            if self._client.is_connected and not self._lost.is_set():
-                raise pairing_refused() from error
-            raise
+            if not self._client.is_connected or self._lost.is_set():
+                raise
+            raise (keys_refused() if names_lost_keys(error) else pairing_refused()) from error
         except LinkError as error:
             raise error if isinstance(error, PairingRefused) else pairing_refused() from error
+
+    async def _bond(self) -> None:
+        """In the system's own way; on Linux with an agent of ours, for there may be none."""
+        if self._bluez_path is None:
+            await self._client.pair()
+        else:
+            await pair_through_bluez(self._bluez_path)
 
     async def _do(self, step: GattStep) -> bytes:
         """A step, and once more after pairing where the sensor wants that first."""
@@ -188,6 +237,8 @@ class SensorLink:
         except LinkError as error:
             if _is_optional(step):
                 return self._without(step, error)
+            if self._paired and self._bonded and isinstance(error, PairingRefused):  # its own keys were of no use
+                raise keys_refused() from error
             if not self._pairs_for(error):
                 raise
         await self._pair()
@@ -297,9 +348,8 @@ def _next_step(script: Script, reply: bytes | None) -> GattStep | None:
         return None
 
 
-async def forget_bond(device: BLEDevice, radio: Radio) -> None:
-    """Remove this computer's keys for a sensor that has lost its own; where the system has no call for it,
-    do nothing.
+async def forget_bond(device: BLEDevice, radio: Radio) -> bool:
+    """Remove this computer's keys for a sensor that has lost its own; False where the system has no call for it.
 
     Afterwards the sensor must be scanned for again. Raises LinkError.
     """
@@ -309,4 +359,5 @@ async def forget_bond(device: BLEDevice, radio: Radio) -> None:
             async with asyncio.timeout(STEP_TIMEOUT_S):
                 await client.unpair()
         except NotImplementedError:
-            return
+            return False
+    return True

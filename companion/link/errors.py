@@ -219,12 +219,24 @@ def translated(error: Exception) -> LinkError | None:
         return _not_allowed()
     if isinstance(error, OSError | EOFError) or _of_the_bus(error):
         return no_bluetooth()
-    return None
+    return lost() if _from_within(error) else None
 
 
 def _of_the_bus(error: Exception) -> bool:
     """Whether dbus_fast raised it; asked by name, because only Linux has that package."""
     return any(kind.__module__.partition(".")[0] == "dbus_fast" for kind in type(error).__mro__)
+
+
+def _from_within(error: Exception) -> bool:
+    """Whether bleak or dbus_fast stumbled in their own code: over a link or a service that went under their hands.
+
+    bleak asserts that there is a bus, and looks up what a signal has just removed.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    where = "" if trace is None else str(trace.tb_frame.f_globals.get("__name__", ""))
+    return where.partition(".")[0] in ("bleak", "dbus_fast")
 
 
 @contextmanager

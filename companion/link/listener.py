@@ -10,15 +10,13 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 
-from bleak import BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
 from companion.errors import LinkError
 from companion.host import boot_ns
-from companion.link.errors import link_errors
 from companion.link.radio import Radio
-from companion.link.scan import advertisement_of, not_found, same_content
+from companion.link.scan import advertisement_of, listening, not_found, same_content
 from companion.link.status import NOT_HEARD, LinkState, LinkStatus, Reporter, cause_of
 from companion.link.supervisor import FIRST_TIMEOUT_S, SCAN_WINDOW_S
 from companion.link.waiting import Backoff, end_task, until_stopped
@@ -105,10 +103,8 @@ class Listener:
         while True:
             self._report(attempt=self.status.attempt + 1 if self._told is None else 0)
             try:
-                async with self._radio.scanning:
-                    with link_errors():
-                        async with BleakScanner(self._saw, backend=self._radio.scanner_backend):
-                            await self._sleep(self._scan_window_s)
+                async with self._radio.scanning, listening(self._radio, self._saw):
+                    await self._sleep(self._scan_window_s)
                 self._backoff.reset()
             except LinkError as error:
                 if self._never_heard:

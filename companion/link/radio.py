@@ -24,6 +24,11 @@ class Radio:
     """Held while scanning: a system allows one scan per process."""
 
     @property
+    def is_system(self) -> bool:
+        """Whether it is this computer's own Bluetooth."""
+        return self.scanner_backend is None
+
+    @property
     def knows_connected(self) -> bool:
         """Whether the adapter can be asked which sensors are connected already."""
-        return self.adapter_backend is not None or self.scanner_backend is None
+        return self.adapter_backend is not None or self.is_system

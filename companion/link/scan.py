@@ -4,15 +4,16 @@ Knows: bleak's scanner and adapter, the drivers' matches. Must never know: conne
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
-from contextlib import suppress
+import logging
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 
 from bleak import BleakAdapter, BleakScanner
 from bleak.backends.device import BLEDevice
 from bleak.backends.scanner import AdvertisementData
 
-from companion.errors import DeviceNotFound
+from companion.errors import DeviceNotFound, LinkError
 from companion.host import boot_ns
 from companion.link.errors import link_errors
 from companion.link.radio import Radio
@@ -24,7 +25,11 @@ MAX_REMEMBERED = 256
 BATTERY_SERVICE = "0000180f-0000-1000-8000-00805f9b34fb"
 CLAIM_S = 2.0
 """So long an address that no driver claims is listened to once it is seen: the name comes with a packet of its own."""
+START_TIMEOUT_S = 10.0
+STOP_TIMEOUT_S = 5.0
 _NO_SIGNAL = -1000
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +87,30 @@ class Sightings:
 async def scan(radio: Radio, timeout_s: float, clock: Callable[[], int] = boot_ns) -> list[Found]:
     """Listen for `timeout_s` seconds; every device heard, strongest signal first. Raises LinkError."""
     sightings = Sightings(clock)
-    async with radio.scanning:
-        with link_errors():
-            async with BleakScanner(_seeing(sightings), backend=radio.scanner_backend):
-                await asyncio.sleep(timeout_s)
+    async with radio.scanning, listening(radio, _seeing(sightings)):
+        await asyncio.sleep(timeout_s)
     return sightings.best_first()
+
+
+@asynccontextmanager
+async def listening(radio: Radio, saw: Callable[[BLEDevice, AdvertisementData], None]) -> AsyncIterator[None]:
+    """Have `saw` called for every advertisement inside; `radio.scanning` must be held. Raises LinkError at entry.
+
+    That a scan cannot be stopped any more (its adapter is gone, say) is no matter to who has what it came for.
+    """
+    scanner = BleakScanner(saw, backend=radio.scanner_backend)
+    with link_errors():
+        async with asyncio.timeout(START_TIMEOUT_S):
+            await scanner.start()
+    try:
+        yield
+    finally:
+        try:
+            with link_errors():
+                async with asyncio.timeout(STOP_TIMEOUT_S):
+                    await scanner.stop()
+        except LinkError as error:
+            log.debug("stopping the scan: %s", error)
 
 
 async def find(
@@ -122,11 +146,10 @@ async def find(
         for connected in await _connected_already(radio, driver, clock()):
             if wanted(connected):
                 return connected
-        with link_errors():
-            async with BleakScanner(saw, backend=radio.scanner_backend):
-                if not (await asyncio.wait({first}, timeout=timeout_s))[0]:
-                    raise not_found(driver, address, timeout_s)
-                await (asyncio.sleep(settle_s) if address is None else _for_a_while(claimed))
+        async with listening(radio, saw):
+            if not (await asyncio.wait({first}, timeout=timeout_s))[0]:
+                raise not_found(driver, address, timeout_s)
+            await (asyncio.sleep(settle_s) if address is None else _for_a_while(claimed))
     return next(filter(wanted, sightings.best_first()), first.result())
 
 
@@ -165,8 +188,9 @@ async def _connected_already(radio: Radio, driver: Driver | None, now_ns: int) -
     if driver is None or not driver.services or not radio.knows_connected:
         return []
     try:
-        adapter = await BleakAdapter.get(backend=radio.adapter_backend)
-        devices = await adapter.get_connected_devices(list(driver.services))
+        async with asyncio.timeout(START_TIMEOUT_S):
+            adapter = await BleakAdapter.get(backend=radio.adapter_backend)
+            devices = await adapter.get_connected_devices(list(driver.services))
     except Exception:  # whatever it is: asking is a convenience, and scanning comes next
         return []
     told = [

@@ -1,7 +1,7 @@
 """Whether this computer slept: its boot-time clock ran on, and the clock of waits stood still. Pure but for that clock.
 
-Knows: two clocks. Must never know: links, what follows from a sleep. Where both clocks run on through sleep (Windows), no
-sleep is ever seen, and links that it cost are lost like any other.
+Knows: two clocks. Must never know: links, what follows from a sleep. Where both clocks run on through sleep (Windows),
+no sleep is ever seen, and links that it cost are lost like any other.
 """
 
 import time

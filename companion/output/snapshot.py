@@ -40,6 +40,7 @@ _NOTED = (
     happened.AlertCleared,
     happened.DigestRaised,
     happened.SignalFound,
+    happened.GapFilled,
     happened.BatteryLow,
     happened.CalibrationTaken,
     happened.CalibrationStale,

@@ -146,6 +146,13 @@ def _marked(event: happened.Marked) -> str:
     return f"{words}: {told(event.value)}" if event.value else words
 
 
+def _gap_filled(event: happened.GapFilled) -> str:
+    came = "came out of the sensor's buffer"
+    if event.pieces == 1 and event.to_ns - event.from_ns >= _NS_PER_S:
+        return f"{lasting(event.to_ns - event.from_ns)} of missing data {came}"
+    return f"{counted(event.samples, 'missing sample')} {came}"
+
+
 # Each takes its own kind of event; the table's key is the promise.
 _WORDS: Mapping[type[Event], Callable[..., str]] = {
     happened.SlouchStarted: lambda e: f"forward of your baseline: {e.angle_deg:.1f}° (episode {e.episode})",
@@ -156,7 +163,7 @@ _WORDS: Mapping[type[Event], Callable[..., str]] = {
         f"digest: {counted(e.withheld, 'further alert')} held back in the last {lasting(e.over_ns)}"
     ),
     happened.SignalLost: lambda e: f"no data: {told(e.cause)}",
-    happened.GapFilled: lambda e: f"{e.samples} samples that were missing came out of the sensor's buffer",
+    happened.GapFilled: _gap_filled,
     happened.SignalFound: lambda e: f"data again after {lasting(e.silent_ns)} without",
     happened.Fault: lambda e: f"FAULT: no data for {lasting(e.silent_ns)}: {told(e.cause)}",
     happened.FaultCleared: lambda _: "the fault is over",

@@ -78,11 +78,16 @@ class SignalFound(Event):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GapFilled(Event):
-    """The sensor's buffer delivered `samples` that had been missing between `from_ns` and `to_ns` of session time."""
+    """The sensor's buffer delivered `samples` that had been missing between `from_ns` and `to_ns` of session time.
+
+    Told as it is lived, where rows stay as they were; in the settled view there was no gap. Short gaps are told of
+    together, at most once a minute.
+    """
 
     from_ns: int
     to_ns: int
     samples: int
+    pieces: int = 1  # in so many gaps
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

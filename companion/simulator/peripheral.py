@@ -26,6 +26,7 @@ _ORDERLY = frozenset(
         hci.HCI_ErrorCode.REMOTE_DEVICE_TERMINATED_CONNECTION_DUE_TO_POWER_OFF_ERROR,
     }
 )
+_NOT_SUBSCRIBED = att.ErrorCode.CCCD_IMPROPERLY_CONFIGURED  # an answer could not be told
 _LONGEST_BATCH = 64  # packets sent before others get their turn
 
 _Properties = gatt.Characteristic.Properties
@@ -73,6 +74,7 @@ class Peripheral:
         self._connection: Connection | None = None
         self._out_of_reach = False  # the firmware's time has passed the loss of the link; it is cut next
         self._outbox: deque[Outgoing] = deque()
+        self._subscribed: set[str] = set()
         self._indicating: set[asyncio.Task[None]] = set()
         self._wake = asyncio.Event()
         self._pacing: asyncio.Task[None] | None = None
@@ -148,6 +150,7 @@ class Peripheral:
         self._connection = None
         self.firmware.disconnected(self._step_to_now())
         self._outbox.clear()
+        self._subscribed.clear()
         for task in self._indicating:
             task.cancel()
         if self._story_anew and reason in _ORDERLY:
@@ -161,10 +164,13 @@ class Peripheral:
         for name, served in self._characteristics.items():
             if served is characteristic:
                 self._step_to_now()
+                (self._subscribed.add if notify or indicate else self._subscribed.discard)(name)
                 self.firmware.subscribed(name, notify or indicate)
                 self._wake.set()
 
     def _on_write(self, name: str, value: bytes) -> None:
+        if self._characteristics[name].properties & _Properties.INDICATE and name not in self._subscribed:
+            raise att.ATT_Error(_NOT_SUBSCRIBED)
         try:
             self._outbox += self.firmware.write(name, value, self._step_to_now())
         except KeyError:

@@ -146,7 +146,7 @@ class _Client(BaseBleakClient):
         if connection.is_encrypted:
             return
         if await self.central.bonded(self._address):  # and yet in the clear: the sensor no longer has its key
-            raise BleakError("pairing failed: the peer has lost its key")
+            raise BleakError("Peer removed pairing information")  # in the words of macOS
         await _translated(connection.pair())
 
     async def unpair(self) -> None:

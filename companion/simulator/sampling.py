@@ -112,7 +112,7 @@ class Run(Timed):
         first_ns, last_ns = self.taken_ns(starts), self.taken_ns(starts + each - 1)
         ran = np.zeros(count, dtype=bool)
         for from_ns, to_ns in motor_ns:
-            ran |= (first_ns < to_ns) & (last_ns >= from_ns)
+            ran |= (first_ns < to_ns) & (last_ns > from_ns)
         wire = np.empty(count, dtype=_packet_dtype(each, self.scale.layout))
         kinds = _KINDS[self.scale.layout][clipped.reshape(count, each).any(axis=1) * 1, ran * 1]
         wire["kind"] = kinds | (MotionKind.BACKFILLED if backfilled else 0)

@@ -22,7 +22,7 @@ from firmware_protocol.posture_v1 import packets as p
 
 _S = 1_000_000_000
 _FOREVER_NS = 2**62
-STATUS_EVERY_NS = 10 * _S
+STATUS_EVERY_NS, STATUS_APART_NS = 10 * _S, _S
 USUAL_DRIFT_PPM = 12.0
 USUAL_IDENTITY = bytes.fromhex("6f1d3c0a9be24758a1c47e05d9b28f36")
 
@@ -99,6 +99,8 @@ class Firmware:
     def subscribed(self, characteristic: str, on: bool) -> None:
         """The host switched notifications or indications of a characteristic on or off."""
         (self._subscribed.add if on else self._subscribed.discard)(characteristic)
+        if characteristic == p.STATUS and on:
+            self._status_told_ns, self._status_due_ns = -_FOREVER_NS, self._now_ns + 1  # at once
         if characteristic == p.MOTION and not on and self._fetching is not None:
             self._fetching.cut_short()
 
@@ -169,7 +171,7 @@ class Firmware:
         self._packed = 0  # samples of the run that are in packets
         self._fetching = None
         self._motor = Motor()
-        self._status_due_ns = now_ns + STATUS_EVERY_NS
+        self._status_due_ns, self._status_told_ns = now_ns + STATUS_EVERY_NS, -_FOREVER_NS
         self._boots += 1
 
     def _reboot(self, now_ns: int) -> None:
@@ -354,8 +356,14 @@ class Firmware:
         return [Outgoing(t_ns, p.CONTROL, answer.to_bytes())] if self._on_air(p.CONTROL) else []
 
     def _notify_status(self) -> list[Outgoing]:
-        on_air = self._on_air(p.STATUS)
-        return [Outgoing(self._now_ns, p.STATUS, self._status(self._now_ns).to_bytes())] if on_air else []
+        """Status, to who has subscribed: now, or a second after the last one."""
+        if not self._on_air(p.STATUS):
+            return []
+        if self._now_ns < (again_ns := self._status_told_ns + STATUS_APART_NS):
+            self._status_due_ns = min(self._status_due_ns, again_ns)
+            return []
+        self._status_told_ns = self._now_ns
+        return [Outgoing(self._now_ns, p.STATUS, self._status(self._now_ns).to_bytes())]
 
     def _status(self, now_ns: int) -> p.Status:
         buffer = p.StatusFlag.HAS_BUFFER if self._buffer_samples else 0

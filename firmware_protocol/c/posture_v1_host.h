@@ -47,7 +47,8 @@ typedef struct {
 /* `later` - `earlier` for counters that wrap: the difference nearest to 0. */
 int32_t pv1_difference_u32(uint32_t later, uint32_t earlier);
 
-/* An answer came at `host_us` of the host's own clock, which never steps (from 0 to 2^52). Returns how many samples at the end of a stream were lost. */
+/* An answer came at `host_us` of the host's own clock, which never steps (from 0 to 2^52). Returns how many samples at
+ * the end of a stream were lost. */
 int64_t pv1_follow_answer(pv1_follower *follower, const pv1_answer *answer, int64_t host_us);
 
 /* A packet came. `place` is filled for PV1_FRESH and PV1_EARLIER. */

@@ -48,12 +48,18 @@ static void answer_of(uint8_t opcode, uint8_t result, pv1_answer *answer)
 
 bool pv1_understand(const uint8_t *data, size_t length, pv1_command *command, pv1_answer *answer)
 {
+    memset(command, 0, sizeof *command);
     if (pv1_read_command(data, length, command) == PV1_OK) {
         return true;
     }
-    answer_of(PV1_UNSUPPORTED, 0, answer);
-    answer->command = length > 0 ? data[0] : 0;
+    pv1_unsupported(length > 0 ? data[0] : 0, answer);
     return false;
+}
+
+void pv1_unsupported(uint8_t command_opcode, pv1_answer *answer)
+{
+    answer_of(PV1_UNSUPPORTED, 0, answer);
+    answer->command = command_opcode;
 }
 
 void pv1_begin(pv1_sensor *sensor, const pv1_sampling *sampling)
@@ -234,8 +240,7 @@ static void refuse(const pv1_fetch *asked, uint8_t result, pv1_answer *answer)
 bool pv1_fetch_begin(const pv1_sensor *sensor, pv1_fetching *fetching, const pv1_fetch *asked, pv1_answer *answer)
 {
     if (sensor->buffer_samples == 0) {
-        answer_of(PV1_UNSUPPORTED, 0, answer);
-        answer->command = PV1_FETCH;
+        pv1_unsupported(PV1_FETCH, answer);
         return false;
     }
     if (asked->count == 0 || fetching->runs || asked->stream != sensor->stream) {
@@ -257,7 +262,7 @@ static uint32_t look(const pv1_sensor *sensor, pv1_fetching *fetching)
     uint32_t behind_oldest = fetching->next - oldest;
     if (behind_oldest >= sensor->buffered) {
         uint32_t until_held = oldest - fetching->next;
-        uint32_t passed = sensor->buffered > 0 && until_held < fetching->left ? until_held : fetching->left;
+        uint32_t passed = until_held < fetching->left ? until_held : fetching->left;
         fetching->next += passed;
         fetching->left -= passed;
         fetching->gone += passed;

@@ -41,7 +41,7 @@ void pv1_listens(pv1_sensor *sensor, unsigned att_mtu);
 /* ---- Control */
 
 /* Read a command. False where it is none, or of another length: then `answer` says Unsupported, and is all there is
- * to do. */
+ * to do; the command's opcode is 0. */
 bool pv1_understand(const uint8_t *data, size_t length, pv1_command *command, pv1_answer *answer);
 
 /* Begin a new stream. Send what is in hand (pv1_take_packet) and end a running Fetch first, and call it only with what
@@ -55,6 +55,8 @@ void pv1_started(const pv1_sensor *sensor, uint8_t result, uint64_t time_us, pv1
 /* `was_sampling`: whether there was something to stop; without, the result is "was not sampling". */
 void pv1_stopped(const pv1_sensor *sensor, bool was_sampling, pv1_answer *answer);
 void pv1_time_answer(const pv1_sensor *sensor, uint64_t time_us, pv1_answer *answer);
+/* To a command that this sensor does not have: see `capabilities`. */
+void pv1_unsupported(uint8_t command_opcode, pv1_answer *answer);
 /* To Vibrate or Identify. */
 void pv1_done(uint8_t command_opcode, uint8_t result, pv1_answer *answer);
 /* `flags`: PV1_WORN and PV1_CHARGING as they are; the others are added here. */
@@ -91,7 +93,8 @@ typedef struct {
 bool pv1_fetch_begin(const pv1_sensor *sensor, pv1_fetching *fetching, const pv1_fetch *asked, pv1_answer *answer);
 /* The next packet to send: `count` samples from number `first` on, all of them held now. False: there are no more. */
 bool pv1_fetch_next(const pv1_sensor *sensor, pv1_fetching *fetching, uint32_t *first, unsigned *count);
-/* The Fetch ends, at its end or because of a Start: what was not sent is gone. */
+/* The Fetch ends, at its end or because of a Start: what was not sent is gone. After a lost link, nobody wants the
+ * answer. */
 void pv1_fetch_end(pv1_fetching *fetching, pv1_answer *answer);
 
 #ifdef __cplusplus

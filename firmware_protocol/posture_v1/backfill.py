@@ -3,6 +3,7 @@
 Pure. Knows: frames, and through a decoder of its own what is missing. Must never know: how a script is carried out,
 the present time; its clock are the times of the frames.
 
+* As long as each packet follows the one before, frames are only kept: nothing is decoded twice for nothing.
 * Only while motion flows is anything asked for, and only what is missing since this session joined the stream; the
   oldest first, because the buffer loses that first.
 * A hole is asked for half a second after it showed: what came in another order has come by then.
@@ -30,6 +31,8 @@ from firmware_protocol.posture_v1.packets import (
     Fetch,
     FetchDone,
     Info,
+    Layout,
+    MotionKind,
     Result,
     Status,
     StatusFlag,
@@ -47,8 +50,11 @@ FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 2 * NS_PER_S, 60 * NS_PER_S
 ANSWER_S = 10.0
 SLOWEST_PACKETS_PER_S = 10.0
 """A buffer that is told more slowly than this counts as not answering."""
-_MAX_WAITING = 4096  # frames; then they are decoded unasked
+_MAX_WAITING = 1024  # frames; then they are decoded unasked
+_OURS = frozenset({MOTION, CONTROL, STATUS, INFO})
 _FETCH = Fetch(0, 0, 0).to_bytes()[0]
+_HEAD_BYTES = 6  # kind, stream, index
+_SAMPLE_BYTES = {int(layout): layout.sample_bytes for layout in (Layout.ACC, Layout.ACC_GYR)}
 _Reading = TypeVar("_Reading", Status, Info)
 
 
@@ -86,16 +92,16 @@ class _Wanted:
         self.tried = sorted([*others, (first, end, tries)])
 
     def oldest(self, holes: list[tuple[int, int]]) -> tuple[int, int, int] | None:
-        """The oldest part of the holes that may be asked for, all of it tried as often; nothing older ever will be."""
+        """The oldest part of the holes that may be asked for now or later, all of it tried as often."""
         for first, end in holes:
             for a, b, tries in self._parts(first, end):
                 if tries < TRIES:
                     self._settle(a)
                     return a, b, tries
-        self._settle(max(self.floor, self.ripe))
         return None
 
     def _settle(self, floor: int) -> None:
+        """Nothing older will be asked for again."""
         self.floor = floor
         self.tried = [one for one in self.tried if one[1] > floor]
 
@@ -121,6 +127,8 @@ class Backfill:
         self._refused = False
         self._status: Status | None = None
         self._packet_bytes = 0
+        self._next_head = b""  # how the next packet begins if nothing is missing
+        self._remarkable = False  # something may be missing
         self._wanted: _Wanted | None = None
         self._asked: _Asked | None = None
         self._now_ns = self._not_before_ns = 0
@@ -129,50 +137,69 @@ class Backfill:
     def feed(self, frames: Iterable[Frame]) -> None:
         """Be told frames, in order; they are looked at when `next` is called."""
         for frame in frames:
-            if isinstance(frame, LinkUp | LinkDown):
+            if isinstance(frame, Notification | Reading) and frame.characteristic in _OURS:
+                self._hear(frame)
+            elif isinstance(frame, LinkUp | LinkDown):
                 self._link_changed(frame)
-            elif isinstance(frame, Notification | Reading) and frame.characteristic == INFO:
-                self._described(frame.data)
-            if self._has_buffer:
-                self._waiting.append(frame)
         if len(self._waiting) >= _MAX_WAITING:
             self._catch_up()
 
     def next(self) -> Script | None:
         """The script that fetches the oldest of what is missing; None: nothing is, or this is not the time."""
+        if not self._remarkable:
+            return None
         track = self._catch_up()
         wanted = self._wanted
         if track is None or wanted is None:
             return None
         self._conclude(track, wanted)
         wanted.look(self._now_ns, track.next_index)
-        if not self._has_buffer or self._now_ns < self._not_before_ns or track.next_index <= wanted.flowing_from:
+        found = wanted.oldest(track.missing.within(self._oldest_held(track, wanted.floor), track.next_index))
+        self._remarkable = found is not None
+        if found is None or found[0] >= wanted.ripe or not self._may_ask(track, wanted):
             return None
-        holes = track.missing.within(self._oldest_held(track, wanted.floor), wanted.ripe)
-        found = wanted.oldest(holes)
-        return None if found is None else self._fetch(track, wanted, *found)
+        first, end, tries = found
+        return self._fetch(track, wanted, first, min(end, wanted.ripe), tries)
+
+    def _may_ask(self, track: Track, wanted: _Wanted) -> bool:
+        flows = track.next_index > wanted.flowing_from
+        return self._has_buffer and flows and self._now_ns >= self._not_before_ns
 
     # What the frames say.
+
+    def _hear(self, frame: Notification | Reading) -> None:
+        if frame.characteristic == INFO:
+            self._described(frame.data)
+        if not self._has_buffer:
+            return
+        self._waiting.append(frame)
+        self._now_ns = frame.t_host_ns
+        if frame.characteristic == MOTION:
+            self._follow(frame.data)
+        elif frame.characteristic == STATUS:
+            self._status = _read(Status, frame.data)
+        else:
+            self._remarkable = True
+
+    def _follow(self, data: bytes) -> None:
+        """Whether this packet begins where the one before ended."""
+        head, size = data[:_HEAD_BYTES], len(data)
+        self._remarkable = self._remarkable or head != self._next_head or size != self._packet_bytes
+        self._packet_bytes = size
+        if size < MOTION_HEADER_BYTES:
+            return
+        sample_bytes = _SAMPLE_BYTES.get(head[0] & MotionKind.LAYOUT, size)
+        index = int.from_bytes(head[2:], "little") + (size - MOTION_HEADER_BYTES) // sample_bytes
+        self._next_head = head[:2] + (index % 2**32).to_bytes(4, "little")
 
     def _catch_up(self) -> Track | None:
         """Decode what has come; the stream that is followed."""
         frames, self._waiting = self._waiting, []
-        if frames:
-            self._now_ns = max(self._now_ns, frames[-1].t_host_ns)
-            for frame in frames:
-                if isinstance(frame, Notification | Reading):
-                    self._hear(frame)
-            self._decoder.feed(frames)
+        self._decoder.feed(frames)
         track = self._decoder.track
         if track is not None and (self._wanted is None or self._wanted.segment != track.segment):
             self._wanted = _Wanted(track.segment, track.segment_from, track.segment_from)
         return track
-
-    def _hear(self, frame: Notification | Reading) -> None:
-        if frame.characteristic == MOTION:
-            self._packet_bytes = len(frame.data)
-        elif frame.characteristic == STATUS:
-            self._status = _read(Status, frame.data)
 
     def _described(self, data: bytes) -> None:
         """What the sensor says of itself before anything else: one without a buffer need not be followed."""
@@ -190,6 +217,7 @@ class Backfill:
         if track is not None and wanted is not None:
             self._conclude(track, wanted)
             wanted.flowing_from = track.next_index
+        self._remarkable = True
         if isinstance(frame, LinkUp):
             self._not_before_ns, self._pause_ns = frame.t_host_ns, FIRST_PAUSE_NS
 

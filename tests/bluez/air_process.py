@@ -1,7 +1,7 @@
-"""The air around the guest's Bluetooth adapter, as a process of its own: simulated sensors on /dev/vhci, steered by tests.
+"""The air around the guest's adapter, as a process of its own: simulated sensors behind /dev/vhci, steered by tests.
 
-Usage: `python air_process.py SOCKET`. Tests send one JSON object a line (`{"do": "away", "sensor": 0}`) and get one back
-(`{"answer": ...}` or `{"error": "..."}`). Knows: the simulator. Must never know: what the host does with a sensor.
+Usage: `python air_process.py SOCKET`. Tests send a JSON object a line (`{"do": "away", "sensor": 0}`) and get one
+back (`{"answer": ...}` or `{"error": "..."}`). Knows: the simulator. Must never know: what the host does with a sensor.
 
 The adapter is a virtual controller behind the kernel's door for such; its link to the sensors is a virtual air in this
 process. Taking the controller away closes that door, as pulling a dongle out does, and leaves the sensors on the air.
@@ -30,7 +30,7 @@ from companion.simulator.controller import VirtualController  # isort: skip
 
 
 class Steered(Firmware):
-    """The sensor's firmware, on a sensor that can be carried out of range, with an address and an identity to choose."""
+    """The firmware of a sensor that can be carried out of range, with an address and an identity to choose."""
 
     def __init__(self, number: int, story: str, faults: list[str], name: str) -> None:
         identity = bytes([number]) * 16
@@ -125,9 +125,7 @@ class AirProcess:
         return {
             "connected": peripheral.connected,
             "story_s": peripheral.story_s(),
-            "runs": len(ledger.taken),
-            "taken": sum(ledger.taken.values()),
-            "in_hand": sum(ledger.in_hand(run) for run in ledger.taken),
+            "taken": list(ledger.taken.values()),
             **fates,
             "spans": [asdict(span) for span in ledger.spans],
             "boot_s": time.clock_gettime(time.CLOCK_BOOTTIME),

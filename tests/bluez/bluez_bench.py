@@ -41,11 +41,9 @@ class Air:
     """The air's process (see `air_process.py`), and its words as methods."""
 
     def __init__(self, socket_path: Path) -> None:
-        self._process = subprocess.Popen(
-            [sys.executable, str(HERE / "air_process.py"), str(socket_path)],
-            stdout=subprocess.PIPE,
-            stderr=(OUT / "air.log").open("ab"),
-        )
+        command = [sys.executable, str(HERE / "air_process.py"), str(socket_path)]
+        with (OUT / "air.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log)
         assert self._process.stdout is not None
         assert self._process.stdout.readline() == b"ready\n", "the air did not start: see air.log"
         self._socket = socket.socket(socket.AF_UNIX)
@@ -99,7 +97,7 @@ class Air:
         self.do("plug")
 
     def told(self, sensor: int = 0) -> dict[str, Any]:
-        """The sensor's own account: connected, story_s, runs, taken, in_hand, sent, lost ..., spans, boot_s."""
+        """The sensor's own account: connected, story_s, samples taken (of each Start), sent, lost ..., spans, boot_s."""
         return dict(self.do("told", sensor=sensor))
 
     def wait_connected(self, wanted: bool = True, sensor: int = 0) -> None:
@@ -113,7 +111,7 @@ class Air:
         with suppress(subprocess.TimeoutExpired):
             self._process.wait(10)
         self._process.kill()
-        self._process.wait()
+        self._process.communicate()
 
 
 def on_bus(destination: str, path: str, member: str, *arguments: str) -> str:
@@ -144,7 +142,7 @@ class Bluetooth:
 
     def start(self) -> None:
         """Start it as the guest's init does."""
-        subprocess.Popen(["bash", str(HERE / "guest" / "bluetoothd")], start_new_session=True)
+        subprocess.run(["sh", "-c", f"bash {HERE}/guest/bluetoothd &"], check=True)  # a child of init, as the first was
         wait_until(lambda: self.running, "bluetoothd on the bus")
 
     def forget_everything(self) -> None:
@@ -275,7 +273,10 @@ class Commands:
             process.kill()
             process.wait()
             for reader in readers:
-                reader.join(10)
+                reader.join()
+            for stream in (process.stdout, process.stderr):
+                assert stream is not None
+                stream.close()
 
 
 def _read(command: Running, which: str) -> None:

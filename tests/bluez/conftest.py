@@ -1,4 +1,4 @@
-"""Tests on Linux's own Bluetooth: skipped outside of the guest, and what they need inside. Knows the bench, no layer."""
+"""Tests on Linux's own Bluetooth: skipped outside of the guest; what they need inside. Knows the bench, no layer."""
 
 import os
 import shutil

@@ -22,5 +22,5 @@ def test_bluez_runs_with_an_adapter_that_comes_and_goes(air: Air, bluetooth: Blu
 def test_a_scan_finds_the_sensor_and_not_one_that_is_away(air: Air, posture: Commands):
     air.reset("upright", "upright")
     air.away(1)
-    (found,) = json.loads(posture("scan", "--timeout", 4, "--json"))
-    assert found["address"] == air.addresses[0]
+    found = [json.loads(line) for line in posture("scan", "--timeout", 4, "--json").splitlines()]
+    assert [each["address"] for each in found] == [air.addresses[0]]

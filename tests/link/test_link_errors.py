@@ -17,6 +17,7 @@ from bleak.exc import (
 )
 
 from companion.errors import (
+    BluetoothBusy,
     BluetoothOff,
     ConnectionLost,
     DeviceNotFound,
@@ -71,7 +72,7 @@ def dbus(name: str, *details: str) -> BleakDBusError:
         (dbus("org.bluez.Error.AuthenticationFailed"), PairingRefused, 4),
         (dbus("org.bluez.Error.Failed", "br-connection-canceled"), ConnectionLost, 4),
         (dbus("org.bluez.Error.Failed", "Input/output error"), ConnectionLost, 4),
-        (dbus("org.bluez.Error.InProgress"), LinkError, 4),
+        (dbus("org.bluez.Error.InProgress"), BluetoothBusy, 3),
         (dbus("org.bluez.Error.NotReady"), BluetoothOff, 3),
         (dbus("org.bluez.Error.DoesNotExist"), DeviceNotFound, 2),
         (dbus("org.bluez.Error.SomethingNew", "of a later version"), ConnectionLost, 4),

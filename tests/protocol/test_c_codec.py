@@ -2,6 +2,7 @@
 
 import json
 import random
+import re
 import shutil
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
@@ -125,6 +126,13 @@ def test_a_cpp_program_may_include_it(tmp_path: Path) -> None:
     made = compiled([compiler, *strict, f"-I{C}", "program.cpp", *parts, "-o", "program"], tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert compiled(["./program"], tmp_path).returncode == 0
+
+
+def test_the_firmware_of_the_guide_compiles(compiler: str, tmp_path: Path) -> None:
+    (code,) = re.findall(r"^```c\n(.*?)^```", (C / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (tmp_path / "guide.c").write_text(code)
+    made = compiled([compiler, *STRICT, "-O2", f"-I{C}", "-c", "guide.c", "-o", "guide.o"], tmp_path)
+    assert (made.returncode, made.stderr) == (0, "")
 
 
 # ---- one message
@@ -585,7 +593,9 @@ def placed(ask: Ask, frames: Sequence[dict[str, str]]) -> tuple[list[tuple[int, 
     """Index, device time in ns and segment of each sample that C believes; how many are lost; how many refused."""
     data = [bytes.fromhex(frame["hex"]) for frame in frames]
     words = ["answer" if frame["on"] == "control" else "motion" for frame in frames]
-    said = ask(["follow", *(f"{what} {one.hex()} {k}" for k, (what, one) in enumerate(zip(words, data, strict=True)))])
+    host_us = [int(frame.get("host_us", k)) for k, frame in enumerate(frames)]
+    told = zip(words, data, host_us, strict=True)
+    said = ask(["follow", *(f"{what} {one.hex()} {at_us}" for what, one, at_us in told)])
     samples: list[tuple[int, int, int]] = []
     lost = refused = period_ns = 0
     for what, packet, answer in zip(words, data, said[1:], strict=True):
@@ -610,3 +620,49 @@ def test_a_host_in_c_places_samples_where_the_vectors_have_them(ask: Ask) -> Non
         expected = [(one["index"], one["t_device_ns"], one["segment"]) for one in vector["samples"]]
         assert samples == expected, vector["name"]
         assert (lost, refused) == (vector["lost"], len(vector["malformed"])), vector["name"]
+
+
+def a_disturbed_stream(seed: int) -> list[dict[str, str]]:
+    """Packets that are lost, come twice, or have index or time changed; silences.
+
+    No fault follows another fault or a silence at once: what is then believed for a while, Python's decoder mends.
+    """
+    chance = random.Random(seed)
+    now_us, index, calm = 5_000_000, 2**32 - 500, 0
+    joined = TimeAnswer(0, 7, index, now_us, 50, 8, 1000, 2).to_bytes()
+    frames = [{"on": "control", "hex": joined.hex(), "host_us": str(now_us)}]
+    for _ in range(600):
+        silence = chance.choice([0] * 40 + [10, 2000, 200_000])
+        index, now_us = index + silence, now_us + silence * 20_000
+        data = bytearray(Motion(7, index % 2**32, pv1_time(now_us), np.ones((4, 6), np.int16)).to_bytes())
+        calm = 0 if silence else calm + 1
+        faulty = calm > 3 and chance.random() < 0.2
+        if faulty:
+            data[chance.randrange(2, 8)] ^= 1 << chance.randrange(8)
+        calm = 0 if faulty else calm
+        times = 0 if chance.random() < 0.1 else 1 if faulty else chance.choice([1] * 9 + [2])
+        frames += [{"on": "motion", "hex": data.hex(), "host_us": str(now_us + 30_000)}] * times
+        index, now_us = index + 4, now_us + 4 * 20_000
+    return frames
+
+
+def pv1_time(now_us: int) -> int:
+    return ticks_of(now_us) % 65536
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_host_in_c_believes_what_python_believes(ask: Ask, seed: int) -> None:
+    frames = a_disturbed_stream(seed)
+    on = {"motion": MOTION, "control": CONTROL}
+    decoded = Decoder().feed(
+        fp.Notification(
+            t_host_ns=int(one["host_us"]) * 1000, characteristic=on[one["on"]], data=bytes.fromhex(one["hex"])
+        )
+        for one in frames
+    )
+    samples, lost, refused = placed(ask, frames)
+    fields = [decoded.samples[name].tolist() for name in ("index", "t_device_ns", "segment")]
+    assert samples == list(zip(*fields, strict=True))
+    assert (lost, refused) == (decoded.lost, len(decoded.malformed))
+    assert lost > 100
+    assert refused > 20

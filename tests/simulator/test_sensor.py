@@ -395,7 +395,7 @@ def test_the_body_moves_from_the_storys_begin() -> None:
         (b"\x77", p.Unsupported(0x77)),
         (b"\x02\x00", p.Unsupported(0x02)),  # a Stop that is too long
         (b"\x01\x32", p.Unsupported(0x01)),
-        (p.Fetch(1, 0, 10).to_bytes(), p.Unsupported(0x06)),  # there is no buffer
+        (p.Fetch(1, 0, 10).to_bytes()[:-1], p.Unsupported(0x06)),
         (p.Identify().to_bytes(), p.Done(0x05, p.Result.OK)),
         (p.Vibrate(3).to_bytes(), p.Done(0x04, p.Result.OK)),
         (p.Vibrate(9).to_bytes(), p.Done(0x04, p.Result.BAD_VALUE)),
@@ -446,8 +446,8 @@ def test_info_tells_what_there_is() -> None:
     assert (info.rates_hz, info.acc_ranges_g) == (p.RATES_HZ, p.ACC_RANGES_G)
     assert info.gyr_ranges_dps == p.GYR_RANGES_DPS
     assert info.capabilities & p.Capability.GYROSCOPE
-    assert not info.capabilities & p.Capability.BUFFER
-    assert info.buffer_samples == 0
+    assert info.capabilities & p.Capability.BUFFER
+    assert info.buffer_samples == 120_000  # 10 minutes at the highest rate
 
 
 def test_each_start_is_a_stream_and_stop_says_how_far_it_went() -> None:
@@ -460,7 +460,7 @@ def test_each_start_is_a_stream_and_stop_says_how_far_it_went() -> None:
         out = firmware.write(p.CONTROL, p.Stop().to_bytes(), second * S + 1010 * MS)
         # 50 samples were taken; the packet that is not full goes out before the answer.
         assert [len(packet.raw) for packet in motions(out)] == [12, 12, 12, 12, 2]
-        assert [out_.characteristic for out_ in out[-2:]] == [p.CONTROL, p.STATUS]
+        assert out[-1].characteristic == p.CONTROL
         assert answer(out) == p.Stopped(p.Result.OK, begun.stream, 49)
     assert np.unique(np.diff(streams) % 256).tolist() == [1]
     assert firmware.ledger.samples(Fate.SENT) == 300 * 50
@@ -506,8 +506,7 @@ def test_nothing_is_told_to_who_has_not_subscribed() -> None:
 def test_another_mtu_cuts_what_is_in_hand_anew() -> None:
     firmware = listened_to(Firmware(UPRIGHT, drift_ppm=0.0))
     started(firmware, 9_850 * MS)
-    before = firmware.advance(10_010 * MS)  # a status; eight samples are in hand
-    assert [out.characteristic for out in before] == [p.STATUS]
+    assert firmware.advance(10_010 * MS) == []  # eight samples are in hand; a status came less than a second before
     firmware.connected(10_010 * MS, 69)
     firmware.connected(10_010 * MS, 23)
     assert firmware.next_due_ns() == 10_010 * MS + 1
@@ -520,16 +519,26 @@ def test_another_mtu_cuts_what_is_in_hand_anew() -> None:
 
 def test_status_comes_each_ten_seconds_and_when_sampling_begins_or_ends() -> None:
     firmware = listened_to(Firmware(UPRIGHT, drift_ppm=0.0))
-    out = started(firmware, 1 * S) + firmware.advance(45 * S)
+    out = started(firmware, 2 * S) + firmware.advance(45 * S)
     out += firmware.write(p.CONTROL, p.Stop().to_bytes(), 45 * S)
-    told = [(o.t_ns / S, p.Status.from_bytes(o.data)) for o in out if o.characteristic == p.STATUS]
-    assert [t_s for t_s, _ in told] == [1, 10, 20, 30, 40, 45]
+    told = [(o.t_ns // S, p.Status.from_bytes(o.data)) for o in out if o.characteristic == p.STATUS]
+    assert [t_s for t_s, _ in told] == [0, 2, 10, 20, 30, 40, 45]  # the first when it was subscribed to
     flags = p.StatusFlag
-    assert [status.flags for _, status in told] == [flags.WORN | flags.SAMPLING] * 5 + [flags.WORN]
-    assert [status.uptime_s for _, status in told] == [1, 10, 20, 30, 40, 45]
-    assert [status.newest for _, status in told] == [p.NONE_YET, 449, 949, 1449, 1949, 2199]
-    assert all(status.oldest == (status.newest + 1) % 2**32 for _, status in told)
+    idle, sampling = flags.WORN | flags.HAS_BUFFER, flags.WORN | flags.HAS_BUFFER | flags.SAMPLING
+    assert [status.flags for _, status in told] == [idle, *[sampling] * 5, idle]
+    assert [status.uptime_s for _, status in told] == [0, 2, 10, 20, 30, 40, 45]
+    assert [status.newest for _, status in told] == [p.NONE_YET, p.NONE_YET, 399, 899, 1399, 1899, 2149]
+    assert {status.oldest for _, status in told} == {0}
     assert {status.dropped for _, status in told} == {0}
+
+
+def test_status_comes_once_a_second_at_most() -> None:
+    firmware = listened_to(Firmware(UPRIGHT, drift_ppm=0.0))
+    out = [*started(firmware, 300 * MS), *firmware.write(p.CONTROL, p.Stop().to_bytes(), 600 * MS)]
+    out += [*started(firmware, 800 * MS), *firmware.advance(5 * S)]
+    told = [(o.t_ns, p.Status.from_bytes(o.data).flags) for o in out if o.characteristic == p.STATUS]
+    idle, sampling = p.StatusFlag.WORN | p.StatusFlag.HAS_BUFFER, p.StatusFlag.SAMPLING
+    assert told == [(1, idle), (S + 1, idle | sampling)]
 
 
 def test_the_battery_runs_down() -> None:
@@ -568,4 +577,5 @@ def test_the_next_due_moment_is_when_something_happens() -> None:
         allowed = firmware.link_allowed(now_ns)
     packets = range(340 * MS, 6 * S, 240 * MS)
     edges = [2500 * MS, 3500 * MS, 6 * S, 8 * S]
-    assert due == sorted({*packets, *edges, 16 * S, 26 * S})  # each 10 s a status, from the reboot on
+    second = S + 1  # after the first status, which came when it was subscribed to: one of the Start
+    assert due == sorted({second, *packets, *edges, 16 * S, 26 * S})  # each 10 s a status, from the reboot on

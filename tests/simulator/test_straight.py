@@ -63,7 +63,7 @@ def test_the_frames_decode_to_the_bodys_motion() -> None:
 def test_a_session_begins_and_ends_as_over_a_radio() -> None:
     session = list(host("upright", duration_s=3.0).frames())
     assert session[0] is HEADER
-    assert [type(frame) for frame in session[1:5]] == [ClockPair, LinkUp, Reading, Reading]
+    assert [type(frame) for frame in session[1:6]] == [ClockPair, LinkUp, Reading, Notification, Reading]
     written = [p.parse_command(frame.data) for frame in session if isinstance(frame, Written)]
     assert written == [p.Time(), p.Start(50, 8, 1000, 2), p.Time(), p.Stop()]
     answers = [f.data[0] for f in session if isinstance(f, Notification) and f.characteristic == p.CONTROL]
@@ -132,7 +132,7 @@ def test_connected_but_silent() -> None:
     assert max(silences) == pytest.approx(10.1, abs=0.3)
     assert not times_s(session, LinkDown)
     status = [f for f in session if isinstance(f, Notification) and f.characteristic == p.STATUS]
-    assert len(status) == 11  # one at the Start, one at the Stop, one each ten seconds
+    assert len(status) == 11  # one when it is subscribed to, one for the Start, one for the Stop, one each ten seconds
 
 
 FAULTS = st.lists(

@@ -8,7 +8,7 @@ scene has ended. The same scenes run over a radio and, in tests, against a model
 
 from firmware_protocol.posture_v1.conformance.evidence import Evidence, Verdict
 from firmware_protocol.posture_v1.conformance.rules import RULES, Rule
-from firmware_protocol.posture_v1.conformance.scenes import SCENES, Scene
+from firmware_protocol.posture_v1.conformance.scenes import SCENES, WHOLE, Scene
 from firmware_protocol.posture_v1.conformance.steps import (
     Answered,
     Ask,
@@ -25,6 +25,7 @@ from firmware_protocol.posture_v1.conformance.steps import (
 __all__ = [
     "RULES",
     "SCENES",
+    "WHOLE",
     "Answered",
     "Ask",
     "Configure",

@@ -84,7 +84,7 @@ def ask_time(seen: Evidence) -> Asking[TimeAnswer | None]:
 
 def ask_start(seen: Evidence, start: Start, *, rule: str = "start-answer") -> Asking[bool]:
     """Start, with notes on its answer; whether it samples as asked."""
-    before = seen.watch.runs[-1].stream if seen.watch.runs and not _restarted(seen) else None
+    before = seen.watch.stream
     reply = yield from ask_for(seen, start)
     if reply is None or reply.frame is None:
         return False
@@ -133,7 +133,7 @@ def read_status(seen: Evidence) -> Asking[Status | None]:
     return seen.status_of(reply.data)
 
 
-def read_info(seen: Evidence) -> Asking[tuple[Info | None, bytes]]:
+def read_info() -> Asking[tuple[Info | None, bytes]]:
     """Info, read: as a value, and as its bytes."""
     reply = yield Read(INFO)
     if not isinstance(reply, Reading):
@@ -181,10 +181,6 @@ def result_word(result: int) -> str:
     """A result in words."""
     words = {Result.OK: "done", Result.BAD_VALUE: "bad value", Result.BUSY: "busy", Result.NOT_SAMPLING: "not sampling"}
     return words.get(Result(result), str(result)) if result in list(Result) else f"result {result}"
-
-
-def _restarted(seen: Evidence) -> bool:
-    return seen.watch.run is None and not seen.clocks
 
 
 def _shown(data: bytes) -> str:

@@ -74,6 +74,7 @@ class Evidence:
         self.watch = Watch(self.note)
         self.info: Info | None = None
         self.info_bytes = b""
+        self.answers: list[bytes] = []
         self.clocks: list[Clock] = []
         self.statuses: list[Told] = []
         self.links: list[tuple[int, int | None]] = []  # when Status was subscribed to, when the link ended
@@ -119,6 +120,7 @@ class Evidence:
     def _answered(self, data: bytes) -> None:
         self.note("answers", self._asked > 0, f"{data.hex(' ') or 'nothing'} came unasked")
         self._asked = max(0, self._asked - 1)
+        self.answers.append(data)
         self.note("answers-length", len(data) <= LONGEST_ANSWER, f"one has {len(data)} bytes")
         match self.parsed(data):
             case Started(result=Result.OK) as answer:

@@ -11,7 +11,8 @@ from firmware_protocol.frames import Frame, Notification, Reading
 from firmware_protocol.scripts import Read, Subscribe
 
 IMPROPERLY_CONFIGURED = 0xFD
-"""ATT: *Client Characteristic Configuration Descriptor Improperly Configured* (Core Specification Supplement, part B)."""
+"""ATT: *CCC Descriptor Improperly Configured* (Core Specification Supplement, part B, common profile errors)."""
+_FETCH_DONE = b"\x86"
 NOT_ENCRYPTED = (0x05, 0x0F)
 """ATT: *Insufficient Authentication*, *Insufficient Encryption* (Bluetooth Core, Vol 3, Part F, 3.4.1.1)."""
 
@@ -26,6 +27,10 @@ class Ask:
     data: bytes
     timeout_s: float = 2.0
     fetched: bool = False
+
+    def takes(self, data: bytes) -> bool:
+        """Whether an indication can be the answer."""
+        return self.fetched or data[:1] != _FETCH_DONE
 
 
 @dataclass(frozen=True, slots=True)

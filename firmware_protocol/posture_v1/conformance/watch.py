@@ -45,6 +45,7 @@ class Watch:
         self.run: Run | None = None
         self.runs: list[Run] = []
         self.ended: Run | None = None
+        self.stream: int | None = None  # the last that was told
         self.mtu: int | None = None
         self.link = 0
         self.motor: list[tuple[int, int]] = []  # from when to when the motor may have run
@@ -63,6 +64,7 @@ class Watch:
 
     def told(self, answer: TimeAnswer) -> None:
         """Time was answered."""
+        self.stream = answer.stream
         if answer.layout == Layout.NONE:
             self.run = None
         elif self.run is None or (self.run.stream, self.run.force) != (answer.stream, _force(answer)):
@@ -76,6 +78,7 @@ class Watch:
 
     def astray(self, stream: int) -> None:
         """A Start that should have been refused was not: its stream is nobody's business."""
+        self.stream = stream
         self._foreign.add(stream)
         self.run, self._due_since_ns = None, None
 
@@ -106,6 +109,7 @@ class Watch:
             self._note("motion-stream", False, f"a packet of stream {stream} came")
 
     def _begin(self, answer: Started | TimeAnswer, *, begun: bool) -> None:
+        self.stream = answer.stream
         self.run = Run(answer.stream, _force(answer), answer.time_us, begun)
         self.runs.append(self.run)
 

@@ -7,7 +7,9 @@ stands in `.bluez-guest/verdict`, for whoever started this through a program wit
 """
 
 import shlex
+import shutil
 import sys
+import tempfile
 import time
 from pathlib import Path
 
@@ -41,9 +43,9 @@ def _run(words: list[str]) -> tuple[Outcome, str]:
         image = image_for(CHECKOUT, CACHE)
     except CannotBuild as error:
         return Outcome.SKIPPED, f"The guest cannot be built here. {error}"
-    print(f"host: the image was there after {time.monotonic() - start_s:.1f} s", flush=True)
-    run = CACHE / "run"
-    run.mkdir(exist_ok=True)
+    image_s = time.monotonic() - start_s
+    run = _run_directory()
+    print(f"host: the image was there after {image_s:.1f} s; logs of this run are in {run}", flush=True)
     (run / "command").write_text(_command(words))
     boots: list[Boot] = []
     while True:
@@ -54,6 +56,14 @@ def _run(words: list[str]) -> tuple[Outcome, str]:
         if outcome is not Outcome.AGAIN:
             return outcome, sentence
         print(sentence, file=sys.stderr)
+
+
+def _run_directory() -> Path:
+    """A directory of this run's own, for its logs; those of earlier runs go, unless they may still be going on."""
+    for old in CACHE.glob("run-*"):
+        if time.time() - old.stat().st_mtime > 2 * LIMIT_S:
+            shutil.rmtree(old, ignore_errors=True)
+    return Path(tempfile.mkdtemp(dir=CACHE, prefix="run-"))
 
 
 def _command(words: list[str]) -> str:

@@ -1,6 +1,7 @@
 """One boot of the guest: QEMU as software emulation, one processor, two shared directories, no network.
 
-Knows: QEMU's command line, the files through which the guest's init talks. Must never know: what is tested, what follows.
+Knows: QEMU's command line, the files through which the guest's init talks. Must never know: what is
+tested, what follows.
 
 The guest sees the checkout (read-only) and a directory of the run, in which it leaves `ready`, `status`, `output.log`
 and the logs of its kernel and of bluetoothd. More than one emulated processor makes some kernels fall over at boot.

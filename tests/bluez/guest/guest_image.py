@@ -1,6 +1,6 @@
 """Builds the guest: Debian's own kernel, BlueZ and D-Bus, and the Python packages that this project needs.
 
-Knows: apt and pip as this computer has them set up, mmdebstrap. Must never know: how the guest is booted, what is tested.
+Knows: apt and pip as this computer has them set up, mmdebstrap. Must never know: how it is booted, what is tested.
 
 An image is kept by what it is made from; what it runs lies in the checkout and not in it. Nothing is installed on this
 computer, and where packages come from is written nowhere.

@@ -1,0 +1,199 @@
+"""What is asked of a sensor's buffer while it samples.
+
+Pure scripts. Must never know: how a step is carried out.
+"""
+
+from itertools import pairwise
+
+from firmware_protocol.posture_v1.conformance.asking import Asking, ask, ask_start
+from firmware_protocol.posture_v1.conformance.evidence import Evidence
+from firmware_protocol.posture_v1.conformance.runs import NS_PER_S, Run, line_of
+from firmware_protocol.posture_v1.conformance.steps import Ask, Listen, Refused
+from firmware_protocol.posture_v1.conformance.watch import Fetching
+from firmware_protocol.posture_v1.packets import (
+    Fetch,
+    FetchDone,
+    Info,
+    Motion,
+    Result,
+    Start,
+    Started,
+    Unsupported,
+)
+
+_TWINS_S = 1.0
+"""So much before and behind the gap is fetched as well: it came live, and must be the same."""
+_LIVE_S = 1.5  # the longest silence of live packets beside a Fetch: they may wait for 1 s
+_LATE_S = 0.3  # for packets behind the answer
+_CLOSE_TICKS = 8.2 + 2.5  # 8 ms, and roundings down to a whole tick
+
+
+def unsupported(seen: Evidence) -> Asking[None]:
+    """A sensor without a buffer."""
+    data = Fetch(seen.watch.stream or 0, 0, 1).to_bytes()
+    reply = yield from ask(seen, data, blame="fetch-unsupported", fetched=True)
+    if reply is not None and reply.frame is not None:
+        right = reply.frame.data == Unsupported(6).to_bytes()
+        seen.note("fetch-unsupported", right, f"it was answered {reply.frame.data.hex(' ')}")
+
+
+def fetches(seen: Evidence, run: Run, info: Info, start: Start) -> Asking[None]:
+    """The gap of a disconnection with what lies beside it; what is not held; two at once; Start during one."""
+    yield from _gap(seen, run, info)
+    yield from _not_held(seen, run)
+    yield from _none_at_all(seen, run)
+    yield from _two(seen, run)
+    yield from _started_over(seen, run, start)
+
+
+def _gap(seen: Evidence, run: Run, info: Info) -> Asking[None]:
+    holes = [(one.end, two.index) for one, two in pairwise(run.packets)]
+    begin, end = max(holes, key=lambda hole: hole[1] - hole[0], default=(0, run.end))
+    beside = round(_TWINS_S * run.force.rate_hz)
+    first = max(0, begin - beside)
+    fetch = Fetch(run.stream, first, min(end + beside, run.end) - first)
+    packets_before, began_ns = len(run.packets), seen.now_ns
+    done, fetching = yield from _fetch(seen, run, fetch)
+    if done is None:
+        return
+    lasted_s = (seen.now_ns - began_ns) / NS_PER_S
+    _counts(seen, fetch, done)
+    seen.note("fetch-counts", done.result == Result.OK, f"the result was {done.result}")
+    room = info.buffer_samples >= run.end
+    if room:
+        seen.note("fetch-held", done.gone == 0, f"{done.gone} of samples {first} to {end + beside - 1} are gone")
+    _brought(seen, run, fetch, done, fetching)
+    yield Listen(_LIVE_S + 0.25)
+    times = [began_ns, *(packet.t_ns for packet in run.packets[packets_before:]), seen.now_ns]
+    longest_s = max(two - one for one, two in pairwise(times)) / NS_PER_S
+    told = f"none came for {longest_s:.1f} s of a Fetch of {lasted_s:.1f} s"
+    seen.note("fetch-live", longest_s <= _LIVE_S + 0.25, told)
+
+
+def _fetch(seen: Evidence, run: Run, fetch: Fetch) -> Asking[tuple[FetchDone | None, Fetching]]:
+    """One Fetch to its end, and what came of it."""
+    fetching = seen.watch.fetching = Fetching(fetch.stream, fetch.first, fetch.count, run.end)
+    reply = yield from ask(seen, fetch.to_bytes(), blame="fetch-counts", fetched=True)
+    late = len(fetching.packets)
+    yield Listen(_LATE_S)
+    seen.note("fetch-sent", len(fetching.packets) == late, "a packet came behind the answer")
+    seen.watch.fetching = None
+    answer = seen.parsed(reply.frame.data) if reply is not None and reply.frame is not None else None
+    if answer is not None and not isinstance(answer, FetchDone):
+        seen.note("answers-opcode", False, f"{fetch.to_bytes().hex(' ')} was answered {answer}")
+    return (answer if isinstance(answer, FetchDone) else None), fetching
+
+
+def _counts(seen: Evidence, fetch: Fetch, done: FetchDone) -> None:
+    """What every answer to Fetch must say."""
+    echoes = (done.stream, done.first) == (fetch.stream, fetch.first)
+    seen.note(
+        "fetch-counts", echoes, f"stream {fetch.stream}, {fetch.first} was asked; {done.stream}, {done.first} told"
+    )
+    told = f"sent {done.sent} + gone {done.gone} where {fetch.count} were asked for"
+    seen.note("fetch-counts", done.sent + done.gone == fetch.count, told)
+
+
+def _brought(seen: Evidence, run: Run, fetch: Fetch, done: FetchDone, fetching: Fetching) -> None:
+    """The packets themselves; one that the radio lost is no fault."""
+    came = sum(len(motion.raw) for motion in fetching.packets)
+    seen.note("fetch-sent", came <= done.sent, f"{came} came where {done.sent} are told")
+    seen.note("fetch-sent", came > 0 or not done.sent, f"none came where {done.sent} are told")
+    at = fetch.first
+    for motion in fetching.packets:
+        end = motion.index + len(motion.raw)
+        inside = at <= motion.index and end <= fetch.first + fetch.count
+        seen.note("fetch-order", inside, f"sample {motion.index} came where {at} was the next")
+        at = max(at, end)
+        _twin(seen, run, motion)
+
+
+def _twin(seen: Evidence, run: Run, motion: Motion) -> None:
+    """A fetched packet beside the live ones."""
+    end = motion.index + len(motion.raw)
+    for packet in run.packets:
+        first, after = max(packet.index, motion.index), min(packet.end, end)
+        if first >= after:
+            continue
+        live = packet.motion.raw[first - packet.index : after - packet.index]
+        same = bool((live == motion.raw[first - motion.index : after - motion.index]).all())
+        seen.note("fetch-same", same, f"sample {first} or one of the {after - first} from there differs")
+    line = line_of(max(run.segments, key=len, default=[]))
+    if line is not None:
+        off = (motion.time_1024 - line.ticks(motion.index) + 32768) % 65536 - 32768
+        seen.note("fetch-time", abs(off) <= _CLOSE_TICKS, f"sample {motion.index} is {off / 1.024:+.0f} ms off")
+
+
+def _not_held(seen: Evidence, run: Run) -> Asking[None]:
+    """Samples of another stream, and of the future."""
+    for fetch in (Fetch((run.stream + 7) % 256, 0, 10), Fetch(run.stream, (run.end + 100_000) % 2**32, 5)):
+        done, fetching = yield from _fetch(seen, run, fetch)
+        if done is None:
+            return
+        _counts(seen, fetch, done)
+        told = f"sent {done.sent}, gone {done.gone} of {fetch.count}"
+        gone = (done.sent, done.gone) == (0, fetch.count) and not fetching.packets
+        seen.note("fetch-gone", gone, told)
+
+
+def _none_at_all(seen: Evidence, run: Run) -> Asking[None]:
+    done, _ = yield from _fetch(seen, run, Fetch(run.stream, 0, 0))
+    if done is not None:
+        right = (done.result, done.sent, done.gone) == (Result.BAD_VALUE, 0, 0)
+        seen.note("fetch-zero", right, f"result {done.result}, sent {done.sent}, gone {done.gone}")
+
+
+def _two(seen: Evidence, run: Run) -> Asking[None]:
+    """A second Fetch while the first runs; where the first is done before that, nothing can be said."""
+    first, second = Fetch(run.stream, 0, run.end), Fetch(run.stream, 1, 3)
+    seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
+    mark = len(seen.answers)
+    for fetch in (first, second):
+        yield from _put(seen, fetch)
+    done = yield from _until_answered(seen, mark, 2)
+    seen.watch.fetching = None
+    if len(done) == 2 and done[0].first == second.first:
+        busy = (done[0].result, done[0].sent, done[0].gone) == (Result.BUSY, 0, second.count)
+        seen.note("fetch-busy", busy, f"result {done[0].result}, sent {done[0].sent}, gone {done[0].gone}")
+        _counts(seen, first, done[1])
+    elif not done:
+        seen.note("fetch-busy", False, "neither was answered")
+
+
+def _started_over(seen: Evidence, run: Run, start: Start) -> Asking[None]:
+    """Start while a Fetch runs: first the end of the Fetch, then the new stream."""
+    fetch = Fetch(run.stream, 0, run.end)
+    seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
+    mark = len(seen.answers)
+    yield from _put(seen, fetch)
+    started = yield from ask_start(seen, start)
+    seen.watch.fetching = None
+    yield Listen(0.5)
+    answers = [seen.parsed(data) for data in seen.answers[mark:]]
+    kinds = [type(answer) for answer in answers]
+    if started and Started in kinds:
+        right = FetchDone in kinds and kinds.index(FetchDone) < kinds.index(Started)
+        seen.note("fetch-start", right, "the Fetch was answered later, or never")
+    for answer in answers:
+        if isinstance(answer, FetchDone):
+            _counts(seen, fetch, answer)
+
+
+def _put(seen: Evidence, fetch: Fetch) -> Asking[None]:
+    """Write a Fetch and do not wait."""
+    seen.asked()
+    reply = yield Ask(fetch.to_bytes(), timeout_s=0.0, fetched=True)
+    if isinstance(reply, Refused):
+        seen.gave_up()
+        seen.note("fetch-busy", False, "writing it was refused with an error")
+
+
+def _until_answered(seen: Evidence, mark: int, count: int) -> Asking[list[FetchDone]]:
+    """The answers to Fetch since `mark`, once there are `count`, or after a while."""
+    done: list[FetchDone] = []
+    for _ in range(20):
+        done = [each for each in map(seen.parsed, seen.answers[mark:]) if isinstance(each, FetchDone)]
+        if len(done) >= count:
+            break
+        yield Listen(0.2)
+    return done
