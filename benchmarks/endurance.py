@@ -1,15 +1,13 @@
 """A long day in minutes: `posture monitor --plain` as it is, with a clock that runs ahead while the program waits.
 
-    python benchmarks/endurance.py [--hours 16] [--speed 400] [--story desk-hour] [--trace]
+    python benchmarks/endurance.py [--hours 16] [--speed 400] [--story desk-hour]
 
-The real command runs in a process of its own: simulated sensor, radio, link, sequencer, SQLite recorder, session, lines.
+The real command runs in a process of its own: simulated sensor, radio, link, sequencer, recorder, session, lines.
 Only its time is another. The event loop's clock and the two clocks of `companion/host.py` stand still while the loop
 works, and pass `--speed` times as fast while it waits for its next timer, so that nothing comes late however busy the
 machine is: a timer of one second of the session comes after a second of the session. The recorder's thread and the
 printing thread live in real time. At each full hour of the session the process is measured from inside: resident
 memory, open descriptors, asyncio tasks, threads, objects that Python's collector knows.
-
-`--trace` says besides which lines of code hold the memory that was added after the first hour (it takes twice the time).
 Linux only.
 """
 
@@ -24,7 +22,6 @@ import sys
 import tempfile
 import threading
 import time
-import tracemalloc
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -140,38 +137,28 @@ def measured(mark: int, began_s: float) -> Mark:
         mark=mark,
         wall_s=time.monotonic() - began_s,
         rss_mb=rss_mb(),
-        descriptors=len(os.listdir("/proc/self/fd")) - 1,
+        descriptors=sum(1 for _ in Path("/proc/self/fd").iterdir()) - 1,
         tasks=len(asyncio.all_tasks()),
         threads=threading.active_count(),
         objects=len(gc.get_objects()),
     )
 
 
-def be_monitor(figures: Path, mark_s: float, speed: float, trace: bool, arguments: list[str]) -> int:
+def be_monitor(figures: Path, mark_s: float, speed: float, arguments: list[str]) -> int:
     """The command line with these arguments, on accelerated time; writes a line of figures at each mark."""
     from companion import host
     from companion.cli import main
 
-    began_s, snapshots = time.monotonic(), []
+    began_s = time.monotonic()
 
     def on_mark(mark: int) -> None:
         with figures.open("a", encoding="utf-8") as file:
             print(json.dumps(asdict(measured(mark, began_s))), file=file)
-        if trace:
-            snapshots.append(tracemalloc.take_snapshot().filter_traces([tracemalloc.Filter(False, "<frozen *>")]))
-            del snapshots[1:-1]
 
     clock = Clock(round(mark_s * _S), on_mark)
     host.boot_ns, host.utc_ns = clock.boot_ns, clock.utc_ns
     asyncio.set_event_loop_policy(Policy(clock, speed))
-    if trace:
-        tracemalloc.start(4)
-    code = main(["monitor", *arguments])
-    if len(snapshots) > 1:
-        grown = snapshots[-1].compare_to(snapshots[0], "traceback")[:12]
-        for each in grown:
-            print(f"{each.size_diff / 1e3:+.0f} kB, {each.count_diff:+d} blocks", *each.traceback.format(), sep="\n")
-    return code
+    return main(["monitor", *arguments])
 
 
 # ---- the measurement
@@ -188,19 +175,17 @@ def faults(hours: float) -> list[str]:
 
 
 def run(
-    hours: float, *, mark_s: float = HOUR_S, speed: float = 400.0, story: str = "desk-hour", trace: bool = False
+    hours: float, *, mark_s: float = HOUR_S, speed: float = 400.0, story: str = "desk-hour"
 ) -> tuple[list[Mark], Mapping[str, Any]]:
     """A session of so many hours; what the process was at each mark, and what its recording and its lines came to."""
     with tempfile.TemporaryDirectory() as directory:
         figures, data = Path(directory) / "figures", Path(directory) / "data"
-        own = ["--be", str(figures), "--mark", str(mark_s), "--speed", str(speed), *(["--trace"] if trace else [])]
+        own = ["--be", str(figures), "--mark", str(mark_s), "--speed", str(speed)]
         asked = ["--simulated", story, "--plain", "--duration", f"{hours}h", "--data-dir", str(data), *faults(hours)]
         out = Path(directory) / "out"
         with out.open("wb") as lines:
             subprocess.run([sys.executable, __file__, *own, "--", *asked], stdout=lines, check=True)
         marks = [Mark(**json.loads(line)) for line in figures.read_text(encoding="utf-8").splitlines()]
-        if trace:
-            print(out.read_text(encoding="utf-8")[-6000:], file=sys.stderr)
         (recording,) = (data / "sessions").iterdir()
         return marks, came_to(recording, out.read_text(encoding="utf-8"))
 
@@ -263,14 +248,13 @@ def main() -> int:
     parser.add_argument("--hours", type=float, default=16.0)
     parser.add_argument("--speed", type=float, default=400.0, help="at most so many times real time")
     parser.add_argument("--story", default="desk-hour")
-    parser.add_argument("--trace", action="store_true", help="say which code holds what was added")
     parser.add_argument("--mark", type=float, default=HOUR_S, help=argparse.SUPPRESS)
     parser.add_argument("--be", type=Path, help=argparse.SUPPRESS)
     parser.add_argument("arguments", nargs="*", help=argparse.SUPPRESS)
     asked = parser.parse_args()
     if asked.be is not None:
-        return be_monitor(asked.be, asked.mark, asked.speed, asked.trace, asked.arguments)
-    marks, held = run(asked.hours, mark_s=asked.mark, speed=asked.speed, story=asked.story, trace=asked.trace)
+        return be_monitor(asked.be, asked.mark, asked.speed, asked.arguments)
+    marks, held = run(asked.hours, mark_s=asked.mark, speed=asked.speed, story=asked.story)
     print(report(asked.hours, marks, held))
     return 0 if growth_mb(marks) < WANTED_GROWTH_MB else 1
 

@@ -157,6 +157,7 @@ class Quality:
     lost: int = 0
     duplicates: int = 0
     malformed: int = 0
+    late: int = 0  # of the samples: those that came too late for the rows
     outages: int = 0
     unnumbered: int = 0  # of those that are lost, how many no counter has counted
     accounted: bool = False  # whether any sample had a counter or a clock, by which a loss shows
@@ -208,9 +209,11 @@ class Quality:
 
     @property
     def loss_pct(self) -> float | None:
-        """Share of the samples taken that never came; None before the first, and where no loss would show."""
+        """Share of the samples taken that did not come, or not in time for the rows; None before the first, and where
+        no loss would show.
+        """
         taken = self.samples + self.lost
-        return 100 * self.lost / taken if taken and self.accounted else None
+        return 100 * (self.lost + self.late) / taken if taken and self.accounted else None
 
     @property
     def rate_hz(self) -> float | None:

@@ -1,24 +1,28 @@
 """A session: frames in, rows and events out. Nothing else runs the pipeline on frames.
 
 Live, replay and batch are this one class, fed one frame at a time or a whole night at once, with the same bits out.
+What came late changes no rows here, unless the session is told where it belongs (`settling.py`, `views.py`).
 Pure: performs no I/O, awaits nothing, reads no clock. Knows: frames, drivers, the stream of rows. Must never know:
 where frames come from, or where rows go.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import replace
+from functools import partial
 from itertools import islice
-from operator import attrgetter
+from operator import attrgetter, itemgetter
 from typing import Any
 
 import numpy as np
 
 from companion.arrivals import FALLBACK_RATE_HZ, Quality, arrivals_of, end_of, period_of, with_guesses_flagged
 from companion.errors import RecordingError, SettingsError
+from companion.gaps import Gaps
 from companion.posture.calibration import Calibration
 from companion.posture.events import (
     BatteryLow,
     CalibrationTaken,
+    Event,
     FramesDropped,
     Marked,
     RecordingTroubled,
@@ -29,6 +33,7 @@ from companion.posture.pipeline import Parameters
 from companion.posture.stage import Array
 from companion.posture.summary import SESSION_COLUMNS
 from companion.settings import Settings, duration_s
+from companion.settling import Lateness, Settlement, late
 from companion.stream import ANGLES, Report, Stream, parameters_of
 from companion.tables.instants import local_text, utc_text
 from firmware_protocol.drivers import Decoded, Driver, driver
@@ -55,7 +60,9 @@ _S = 1_000_000_000
 _LATEST_NS = 1 << 60
 """No frame is later than 36 years after its session began: such times are forged, and sums of them would overflow."""
 _BARRIERS = frozenset({LinkUp, LinkDown, UserMark, SettingChanged, CalibrationSet, Dropped, RecorderTrouble, Closed})
-_TIME = attrgetter("t_host_ns")
+_TIME, _WHEN = attrgetter("t_host_ns"), itemgetter(0)
+_Notice = tuple[int, Callable[[int], Event]]
+"""Something happened at a time of the host: what, once the session's time is known."""
 _SAMPLES_AT_ONCE = 40_000
 _MOST_AT_ONCE = 16_384
 """So many samples, and frames, are worked on at a time: bounds memory, keeps near the cache, changes no bit."""
@@ -64,23 +71,38 @@ _MOST_AT_ONCE = 16_384
 class Session:
     """One session's arithmetic. `feed` frames in their order, then `close`.
 
+    As it is lived; with a `settlement`, as if everything had come when due, and without alerts: `views` adds those that
+    were raised. `lateness` is told what such a settlement is made of.
     Raises RecordingError where a driver, settings or a calibration that the frames name cannot be used.
     """
 
     def __init__(
-        self, header: Opened, *, view: str = "lived", keep_angles: bool = False, keep_exposed: bool = False
+        self,
+        header: Opened,
+        *,
+        keep_angles: bool = False,
+        keep_exposed: bool = False,
+        lateness: Lateness | None = None,
+        settlement: Settlement | None = None,
     ) -> None:
         self.header = header
         self.settings = _settings(header)
         self.calibration = _calibration(header.calibration_json)
-        self._view = view
+        self._lateness, self._settlement = lateness, settlement
+        self._late_seen = self._settled = 0  # late samples that came so far, and settled ones that were due
         self._driver = _driver(header)
+        self._fallback_ns = period_of(header.rate_hz, self._driver.usual_rate_hz or FALLBACK_RATE_HZ)
         self._decoder = self._driver.new_decoder()
         self._stream = Stream(self._parameters(), keep_angles=keep_angles, keep_exposed=keep_exposed)
         self._quality = Quality()
-        self._periods_ns: dict[int, int] = {}
+        can_fill = settlement is None and self._driver.new_backfill is not None
+        self._gaps = Gaps(header.t_host_ns) if can_fill else None  # settled, there never were any
+        self._periods_ns: dict[int, int] = {} if settlement is None else dict(settlement.periods_ns)
+        if lateness is not None:
+            lateness.periods_ns = self._periods_ns
         self._newest_ns = header.t_host_ns - 1
         self._heard_ns: int | None = None
+        self._counted = 0  # samples that the rows rest on
         self._at_once = _MOST_AT_ONCE // 4
         self._warned_pct = 101.0
         self._ended = False
@@ -121,33 +143,59 @@ class Session:
             return
         done = 0
         for place in [place for place, frame in enumerate(frames) if type(frame) in _BARRIERS]:
-            self._flow(frames[done:place], frames[done:place])
+            self._flow(frames[done:place], frames[done:place], frames[place].t_host_ns)
             self._barrier(frames[place])
             done = place + 1
         self._flow(frames[done:], frames[done:])
 
-    def _flow(self, frames: list[Frame], others: list[Frame]) -> None:
-        """Frames between two barriers: packets and ticks; `others` has at least all that are no notifications."""
-        if not frames or self._ended:
+    def _flow(self, frames: list[Frame], others: list[Frame], until_ns: int | None = None) -> None:
+        """Frames between two barriers: packets and ticks; `others` has at least all that are no notifications.
+
+        `until_ns`: when the barrier behind them comes.
+        """
+        if self._ended or not (frames or until_ns is not None):
             return
         decoded = self._decoder.feed(frames)
-        self._stream.decoded(with_guesses_flagged(decoded.samples), decoded.batteries, decoded.malformed)
-        t0_ns, counted, heard_ns = self.header.t_host_ns, self._quality.samples, self._heard_ns
+        for segment in decoded.segments:
+            self._periods_ns[segment.number] = period_of(segment.rate_hz, 1e9 / self._fallback_ns)
+        samples = self._in_view(decoded.samples, frames[-1].t_host_ns if until_ns is None else until_ns)
+        self._stream.decoded(with_guesses_flagged(samples), decoded.batteries, decoded.malformed)
+        samples = self._prompt(samples)
+        notices = [*self._battery_warnings(decoded), *self._filled(decoded, samples)]
+        t0_ns, counted, heard_ns = self.header.t_host_ns, self._counted, self._heard_ns
         ticks_ns = [frame.t_host_ns for frame in others if type(frame) is Tick]
-        periods_ns, warnings = self._periods(decoded), list(self._battery_warnings(decoded))
-        elements = arrivals_of(
-            decoded.samples, periods_ns, t0_ns, counted, ticks_ns, heard_ns, every_tick=bool(warnings)
-        )
-        if len(decoded.samples):
-            self._heard_ns = int(decoded.samples["t_host_ns"][-1])
-            self._at_once = min(max(_SAMPLES_AT_ONCE * len(frames) // len(decoded.samples), 1), _MOST_AT_ONCE)
+        periods_ns = self._periods_of(samples["segment"])
+        elements = arrivals_of(samples, periods_ns, t0_ns, counted, ticks_ns, heard_ns, every_tick=bool(notices))
+        if len(samples):
+            self._heard_ns, self._counted = int(samples["t_host_ns"][-1]), counted + len(samples)
+            self._at_once = min(max(_SAMPLES_AT_ONCE * len(frames) // len(samples), 1), _MOST_AT_ONCE)
         self._quality.add(elements, decoded)
-        for t_ns, percent in warnings:
+        for t_ns, event_at in sorted(notices, key=_WHEN):
             split = int(np.searchsorted(elements["t_host_ns"], t_ns - t0_ns, side="right"))
             self._stream.step(elements[:split])
             elements = elements[split:]
-            self._stream.tell(BatteryLow(t_session_ns=self.t_session_ns, percent=percent))
+            self._stream.tell(event_at(self.t_session_ns))
         self._stream.step(elements)
+
+    def _in_view(self, samples: Array, until_ns: int) -> Array:
+        """SAMPLES as decoded, as this view has them: as they came, or with what was due until then in its place."""
+        if self._lateness is not None:
+            self._lateness.see(samples)
+        settlement = self._settlement
+        if settlement is None:
+            return samples
+        first, seen = self._settled, self._late_seen
+        self._settled += int(np.searchsorted(settlement.samples["t_host_ns"][first:], until_ns, side="right"))
+        self._late_seen += int(np.count_nonzero(late(samples)))
+        return settlement.merged(samples, seen, first, self._settled)
+
+    def _prompt(self, samples: Array) -> Array:
+        """Those that came when due: what comes late changes no rows."""
+        too_late = late(samples)
+        if not np.count_nonzero(too_late):
+            return samples
+        self._quality.late += int(np.count_nonzero(too_late))
+        return samples[~too_late]
 
     def _stamped(self, frames: list[Frame]) -> list[Frame]:
         """The frames with times that grow strictly in their order, which is the truth; nearly always as they are."""
@@ -164,38 +212,34 @@ class Session:
             stamped[place - 1] = replace(frames[place - 1], t_host_ns=int(grown[place]))
         return stamped
 
-    def _periods(self, decoded: Decoded) -> Array:
-        """Nominal sampling period of each sample, in nanoseconds."""
-        fallback_ns = period_of(self.header.rate_hz, self._driver.usual_rate_hz or FALLBACK_RATE_HZ)
-        for segment in decoded.segments:
-            self._periods_ns[segment.number] = period_of(segment.rate_hz, 1e9 / fallback_ns)
-        segments = decoded.samples["segment"]
+    def _periods_of(self, segments: Array) -> Array:
+        """Nominal sampling period of each sample (N,), by its segment, in nanoseconds."""
+        fallback_ns = self._fallback_ns
         if len(segments) and (segments == segments[0]).all():
             return np.full(len(segments), self._periods_ns.get(int(segments[0]), fallback_ns))
         numbers, where = np.unique(segments, return_inverse=True)
         known = [self._periods_ns.get(int(number), fallback_ns) for number in numbers]
         return np.array(known, dtype=np.int64)[where]
 
-    def _battery_warnings(self, decoded: Decoded) -> Iterator[tuple[int, float]]:
+    def _filled(self, decoded: Decoded, samples: Array) -> Iterator[_Notice]:
+        """What the sensor's buffer closed; `samples`: what came when due."""
+        return iter(()) if self._gaps is None else self._gaps.hear(samples, decoded.filled)
+
+    def _battery_warnings(self, decoded: Decoded) -> Iterator[_Notice]:
         for battery in decoded.batteries:
             percent = battery.percent
             if percent is not None and any(percent <= limit < self._warned_pct for limit in BATTERY_WARNINGS_PCT):
                 self._warned_pct = percent
-                yield battery.t_host_ns, percent
+                yield battery.t_host_ns, partial(_battery_low, percent)
 
     def _barrier(self, frame: Frame) -> None:
         """A frame that changes what the following ones mean."""
         if self._ended:
             return
         now_ns, tell = self.t_session_ns, self._stream.tell
-        if isinstance(frame, LinkUp | LinkDown):
-            self._decoder.feed([frame])  # what a sensor was told, and its clock, may hold for one link only
         match frame:
-            case LinkUp():
-                self._stream.cause = "connected, but no data come"
-            case LinkDown(cause=cause):
-                self._stream.cause = cause
-                self._quality.outages += 1
+            case LinkUp() | LinkDown():
+                self._link(frame)
             case CalibrationSet(calibration_json=text):
                 self.calibration = _calibration(text)
                 self._stream.use(self._parameters())
@@ -211,6 +255,21 @@ class Session:
                 tell(RecordingTroubled(t_session_ns=now_ns, reason=reason))
             case Closed():
                 self._end(frame.t_host_ns)
+
+    def _link(self, frame: LinkUp | LinkDown) -> None:
+        """What a sensor was told, and its clock, may hold for one link only."""
+        decoded = self._decoder.feed([frame])
+        for _, event_at in self._filled(decoded, decoded.samples):
+            self._stream.tell(event_at(self.t_session_ns))
+        if self._lateness is not None:
+            self._lateness.links.append((frame.t_host_ns, isinstance(frame, LinkUp)))
+        if self._settlement is not None and frame.t_host_ns in self._settlement.unbroken_ns:
+            return
+        if isinstance(frame, LinkUp):
+            self._stream.cause = "connected, but no data come"
+        else:
+            self._stream.cause = frame.cause
+            self._quality.outages += 1
 
     def _change(self, key: str, value: str) -> None:
         try:
@@ -233,15 +292,19 @@ class Session:
         self._stream.tell(Snoozed(t_session_ns=now_ns, until_ns=until_ns))
 
     def _end(self, t_host_ns: int) -> None:
+        self._flow([], [], t_host_ns)
         self._ended = True
         period_ns = self._periods_ns.get(max(self._periods_ns, default=-1), 0)
         self._stream.step(end_of(t_host_ns, self.header.t_host_ns, period_ns))
+        for filled in self._gaps.rest() if self._gaps is not None else ():
+            self._stream.tell(filled.event(self.t_session_ns))
 
     def _parameters(self) -> Parameters:
-        return parameters_of(self.settings, self.calibration, self._driver.longest_interval_s)
+        found = parameters_of(self.settings, self.calibration, self._driver.longest_interval_s)
+        return found if self._settlement is None else replace(found, coach=False)
 
     def _summary(self) -> dict[str, Any]:
-        known = labels(self.header, self.settings, self._view)
+        known = labels(self.header, self.settings, "lived" if self._settlement is None else "settled")
         known |= self._stream.tally.columns() | self._quality.columns()
         known["calibration_id"] = self.calibration.calibration_id if self.calibration else None
         return {column: known[column] for column in SESSION_COLUMNS}
@@ -268,6 +331,10 @@ def _driver(header: Opened) -> Driver:
     except KeyError as error:
         message = f"this recording needs the driver {header.driver!r}, which is not installed."
         raise RecordingError(message, "Install the package that brings it.") from error
+
+
+def _battery_low(percent: float, t_session_ns: int) -> Event:
+    return BatteryLow(t_session_ns=t_session_ns, percent=percent)
 
 
 def _settings(header: Opened) -> Settings:

@@ -73,7 +73,7 @@ class Lateness:
         if too_late.any():
             self.late.append(samples[too_late])
             samples = samples[~too_late]
-        if len(samples):
+        if len(samples) and samples["index"][0] >= 0:  # without a counter nothing has a place but its arrival
             self._see_prompt(samples)
 
     def _see_prompt(self, samples: Array) -> None:
@@ -184,20 +184,21 @@ class _Holes:
         index = samples["index"][here]
         hole = head + np.searchsorted(self.behind["first"][head:tail], index, side="right")
         missing = (hole == head) | (index > self.before["first"][hole])
-        here, index, hole = here[missing], index[missing], hole[missing]
+        here, hole = here[missing], hole[missing]
         for first, end in runs(hole):
             k, order = int(hole[first]), here[first:end]
-            arrived_ns = samples["t_host_ns"][order]
-            bounds = np.array(runs(arrived_ns), dtype=np.int64)
-            due_ns = self._due_ns(k, index[first:end][bounds[:, 1] - 1], arrived_ns[bounds[:, 0]], head, tail)
-            earliest_ns = max(floor_ns, int(self.before["t_host_ns"][k]))
-            out = np.count_nonzero(due_ns <= earliest_ns) if k == head else 0  # taken before the count was followed
-            due_ns, order = _between(due_ns[out:], earliest_ns, int(self.behind["t_host_ns"][k])), order[bounds[out:, 0].min(initial=len(order)):]
-            if len(order):
+            bounds = np.array(runs(samples["t_host_ns"][order]), dtype=np.int64)  # of packets
+            arrived_ns, last = samples["t_host_ns"][order[bounds[:, 0]]], samples["index"][order[bounds[:, 1] - 1]]
+            due_ns, after_ns = self._due_ns(k, last, arrived_ns, head, tail), int(self.before["t_host_ns"][k])
+            if k == head:  # some may have been taken before anybody listened
+                after_ns = max(after_ns, floor_ns)
+                kept = due_ns > after_ns
+                due_ns, bounds = due_ns[kept], bounds[kept]
+            if len(bounds):
+                due_ns = _between(due_ns, after_ns, int(self.behind["t_host_ns"][k]))
+                order = order[bounds[0, 0] :]
                 segment = self.behind["segment"][k] if k == head else self.before["segment"][k]
-                lengths = bounds[out:, 1] - bounds[out:, 0]
-                made = (np.full(len(order), each, dtype=np.int64) for each in (k, segment))
-                yield _Places(order, *made, np.repeat(due_ns, lengths))
+                yield _Places(order, *_all(k, segment, len(order)), np.repeat(due_ns, bounds[:, 1] - bounds[:, 0]))
 
     def _due_ns(self, k: int, last: Array, arrived_ns: Array, head: int, tail: int) -> Array:
         """When packets of hole k would have come, by the number of the last sample in each (P,).
@@ -211,7 +212,7 @@ class _Holes:
         since = last - int(before["last"])
         if k == tail:
             period_ns = self.periods_ns.get(int(before["segment"]), 0)
-            return np.minimum(int(before["t_host_ns"]) + since * period_ns, arrived_ns)
+            return np.asarray(np.minimum(int(before["t_host_ns"]) + since * period_ns, arrived_ns))
         steps = int(behind["last"]) - int(before["last"])
         step_ns, rest_ns = divmod(int(behind["t_host_ns"]) - int(before["t_host_ns"]), steps)
         return np.asarray(int(before["t_host_ns"]) + since * step_ns + since * rest_ns // steps)
@@ -230,6 +231,10 @@ class _Holes:
                 is_whole = first < end and bool(whole[first:end].all())
             if is_whole:
                 yield t_ns
+
+
+def _all(hole: int, segment: int, count: int) -> tuple[Array, Array]:
+    return np.full(count, hole, dtype=np.int64), np.full(count, segment, dtype=np.int64)
 
 
 def _goes_on(before: Array, behind: Array, periods_ns: dict[int, int]) -> Array:
@@ -251,4 +256,4 @@ def _between(times_ns: Array, after_ns: int, before_ns: int) -> Array:
     steps = np.arange(len(times_ns))
     earliest = after_ns + 1 + steps
     growing = np.maximum.accumulate(np.maximum(times_ns, earliest) - steps) + steps
-    return np.maximum(np.minimum(growing, before_ns - len(times_ns) + steps), min(after_ns, before_ns - 1))
+    return np.asarray(np.maximum(np.minimum(growing, before_ns - len(times_ns) + steps), min(after_ns, before_ns - 1)))

@@ -46,10 +46,10 @@ class Missing:
 
     def take(self, first: int, end: int) -> list[tuple[int, int]]:
         """What of [first, end) is missing; from now on it is not."""
-        low, high = bisect_right(self._ends, first), bisect_left(self._firsts, end)
-        if low >= high:
-            return []
         found = self.within(first, end)
+        if not found:
+            return []
+        low, high = bisect_right(self._ends, first), bisect_left(self._firsts, end)
         rest = [(self._firsts[low], found[0][0]), (found[-1][1], self._ends[high - 1])]
         kept = [(a, b) for a, b in rest if a < b]
         self._firsts[low:high] = [a for a, _ in kept]

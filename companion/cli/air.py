@@ -78,6 +78,9 @@ def pair(
         Any,
         typer.Option(parser=words.key, metavar="HEX", help="Of a sensor that encrypts what it advertises: 32 digits."),
     ] = None,
+    forget: Annotated[
+        bool, typer.Option("--forget", help="Forget this computer's old keys for it, and pair anew.")
+    ] = False,
     simulated: Simulated = None,
     device: Device = None,
     fault: Fault = None,
@@ -96,6 +99,7 @@ def pair(
             alias=alias,
             address=address,
             key=key or b"",
+            forget=forget,
         )
     )
 

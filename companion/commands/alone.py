@@ -24,7 +24,10 @@ def alone(where: Places, alias: str, *, needed: bool = True) -> Iterator[None]:
     path = where.data / f"{alias}.lock"
     with suppress(FileExistsError):
         os.close(host.create_private_file(path))
-    held = host.hold_lock(path)
+    try:
+        held = host.hold_lock(path)
+    except OSError as error:  # a link, or no file at all: not of our making
+        raise UsageError(f"{path} cannot be used: {error.strerror}.", "Move it away.") from error
     if held is None:
         pid = path.read_text(encoding="ascii", errors="replace").strip() or "unknown"
         raise UsageError(f"another monitor (process {pid}) is on the sensor {alias!r}.", "End that one first.")

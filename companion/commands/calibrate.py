@@ -17,7 +17,7 @@ from companion.commands.live import Plan
 from companion.commands.monitor import as_paired, driver_of, rate_of, sensor_of
 from companion.commands.opening import asked_of, opening, understood
 from companion.commands.options import CalibrateOptions
-from companion.commands.pinned import pinned
+from companion.commands.pinned import mended_by, pinned
 from companion.commands.places import open_data, places
 from companion.commands.quality import quality_lines
 from companion.commands.settings_file import in_force
@@ -45,7 +45,7 @@ def run(options: CalibrateOptions) -> None:
     stored = understood(store.calibration(sensor.alias, settings.profile))
     asked = _asked(options, settings, sensor, stored)
     kept: list[str] = []
-    with alone(where, sensor.alias, needed=act is None):
+    with alone(where, sensor.alias, needed=act is None), mended_by(sensor.alias):
         ending = in_lines(_plan(settings, act, sensor, asked, kept), "guide")
     refusal = ending.refusal or "No baseline was taken: it was ended before the last step."
     made = understood(kept[-1]) if kept else None

@@ -7,11 +7,16 @@ import asyncio
 import sys
 
 
-async def agrees(question: str) -> bool:
-    """Whether the person at the terminal says yes to this question; no is what Enter means, and no terminal."""
-    if sys.stdin is None or not sys.stdin.isatty():
+def somebody_is_there() -> bool:
+    """Whether there is a terminal at which somebody could be asked."""
+    return sys.stdin is not None and sys.stdin.isatty()
+
+
+async def agrees(reason: str, question: str) -> bool:
+    """Whether the person at the terminal says yes; no is what Enter means, and no terminal."""
+    if not somebody_is_there():
         return False
-    print(f"{question} [y/N] ", end="", file=sys.stderr, flush=True)
+    print(f"{reason}\n{question} [y/N] ", end="", file=sys.stderr, flush=True)
     await _line_typed()
     return sys.stdin.readline().strip().lower() in ("y", "yes")
 

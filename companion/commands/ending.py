@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 
-from companion.text import printable
+from companion.text import printable, printable_path
 
 _LONGEST = 1000  # a message may quote a path
 
@@ -33,10 +33,17 @@ def silence_stdout() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
+class _Printable(logging.Formatter):
+    """What is logged may quote a sensor, and a terminal obeys what it is sent."""
+
+    def format(self, record: logging.LogRecord) -> str:
+        return "\n".join(map(printable_path, super().format(record).split("\n")))
+
+
 def log_to_stderr(verbose: bool) -> None:
     """The log goes to stderr where it is asked for; else nowhere, as a screen or few lines may be shown there."""
     handler = logging.StreamHandler() if verbose else logging.NullHandler()
-    handler.setFormatter(logging.Formatter("%(relativeCreated)d ms %(name)s: %(message)s"))
+    handler.setFormatter(_Printable("%(relativeCreated)d ms %(name)s: %(message)s"))
     logger = logging.getLogger("companion")
     logger.handlers[:] = [handler]
     logger.setLevel(logging.DEBUG if verbose else logging.WARNING)

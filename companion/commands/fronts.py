@@ -43,6 +43,8 @@ def in_lines(plan: Plan, style: str) -> Ending:
         finally:  # also where nobody reads any more
             live.stop()
             live.join()
+    if listener.unread:
+        print(f"warning: {listener.unread} lines were not printed: nobody read them.", file=sys.stderr)
     ending.refusal = listener.refusal
     return ending
 

@@ -6,6 +6,7 @@ Knows: voices, snapshots, the steps of the guided calibration in words. Must nev
 
 import queue
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -36,6 +37,8 @@ STEPS: Mapping[Step, str] = {
     Step.REFUSED: "calibration: not taken",
 }
 BELL = "\a"
+MOST_WAITING = 50_000
+"""So many times lines wait for a reader: over two hours of JSON. Of more, the oldest are dropped and counted."""
 _NO_ROWS = np.empty(0, dtype=POSTURE)
 
 
@@ -69,6 +72,7 @@ class LineListener:
 
     def __init__(self, style: str, bell: bool = False) -> None:
         self.lines: queue.SimpleQueue[list[str] | None] = queue.SimpleQueue()
+        self.unread = 0  # lines that were dropped because nobody read
         self._style = style
         self._bell = bell
         self._voice: Voice | None = None
@@ -113,8 +117,12 @@ class LineListener:
         self.lines.put(None)
 
     def _put(self, lines: list[str]) -> None:
-        if lines:
-            self.lines.put(lines)
+        if not lines:
+            return
+        self.lines.put(lines)
+        while self.lines.qsize() > MOST_WAITING:
+            with suppress(queue.Empty):  # the reader woke up at this moment
+                self.unread += len(self.lines.get_nowait() or ())
 
 
 class ScreenListener:

@@ -16,6 +16,7 @@ from companion import host
 from companion.commands.air import Act, Air, on_air
 from companion.commands.conductor import Asked, Conductor
 from companion.commands.places import next_name
+from companion.commands.room import Room
 from companion.errors import UsageError
 from companion.session import Report, Session
 from firmware_protocol.drivers import Driver
@@ -49,6 +50,7 @@ TICK_WAITS_S = 0.26
 
 _S = 1_000_000_000
 CLOCK_PAIR_EVERY_NS = 60 * _S
+_ROOM_EVERY_S = 60.0
 _BRISK_NS = _S // 5
 _STORY_LOOK_S = 0.1
 
@@ -237,7 +239,8 @@ class Live:
     async def _stay_connected(self, air: Air) -> None:
         assert self._stop is not None
         link = self._link(air)
-        besides = [asyncio.create_task(self._tick()), asyncio.create_task(self._watch_the_clock(air))]
+        watches = (self._tick(link), self._watch_the_clock(air), self._watch_the_room())
+        besides = [asyncio.create_task(each) for each in watches]
         try:
             await link.run(self._stop)
         except ScriptRefused as error:
@@ -269,7 +272,7 @@ class Live:
             on_status=self._status,
         )
 
-    async def _tick(self) -> None:
+    async def _tick(self, link: "Supervisor | Ear") -> None:
         """The host's clock, once a second; now and then with the wall clock beside it.
 
         More often while a silence is young, so that missing data are told when they are due, not at the next second.
@@ -282,7 +285,18 @@ class Live:
                 self._sequencer.put(ClockPair(t_host_ns=now_ns, utc_ns=host.utc_ns()))
             step_ns = _BRISK_NS if _S <= now_ns - self._heard_ns < 10 * _S else _S
             await asyncio.sleep((step_ns - now_ns % step_ns) / _S)
+            link.look()  # if this computer slept, that is told before how late it is
             self._sequencer.put(Tick(t_host_ns=host.boot_ns()))
+
+    async def _watch_the_room(self) -> None:
+        """Say when the disk has little room left; the recorder goes on for as long as there is any."""
+        if self._file is None:
+            return
+        room = Room(self._file.parent)
+        while True:
+            if reason := await asyncio.to_thread(room.trouble):
+                self._put_trouble(reason)
+            await asyncio.sleep(_ROOM_EVERY_S)
 
     async def _watch_the_clock(self, air: Air) -> None:
         """The end of the story, or of the time that was asked for."""

@@ -5,6 +5,9 @@ Knows: radios, drivers, what their decoders say. Must never know: what is rememb
 
 import asyncio
 from collections import Counter
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,7 +15,7 @@ import numpy.typing as npt
 
 from companion import host
 from companion.commands.air import Act, Air, on_air
-from companion.errors import ConnectionLost, LinkError, UsageError
+from companion.errors import ConnectionLost, KeysRefused, LinkError, UsageError
 from firmware_protocol.drivers import Battery, Driver, driver
 from firmware_protocol.frames import Frame, LinkUp
 from firmware_protocol.recognition import recognised
@@ -20,7 +23,9 @@ from firmware_protocol.samples import SAMPLES
 from firmware_protocol.scripts import ScriptRefused
 
 if TYPE_CHECKING:
+    from companion.link.bonds import Bond
     from companion.link.client import SensorLink
+    from companion.link.conditions import Conditions
     from companion.link.scan import Found
 
 SEARCH_S = 10.0
@@ -47,6 +52,8 @@ class Met:
         self.batteries: list[Battery] = []
         self.faults: Counter[str] = Counter()  # why packets could not be decoded
         self.nominal_hz: float | None = None  # as the sensor, or what was asked of it, says
+        self.bond: Bond | None = None  # what the system says of its keys; None: it was not paired
+        self.bonded_now = False  # the keys were made at this meeting
         self._decoder = chosen.new_decoder()
         self._heard = 0
 
@@ -109,24 +116,87 @@ def measured_hz(samples: npt.NDArray[Any]) -> float | None:
     return steps / span_ns * 1e9 if span_ns > 0 else None
 
 
-async def meet(act: Act | None, address: str | None, key: bytes = b"") -> Met:
-    """The sensor with this address, or the strongest that a driver knows, once it has sent motion.
+async def _never(_: Any) -> bool:
+    return False
+
+
+async def _anyone(_: Met) -> None:
+    pass
+
+
+@dataclass(frozen=True, kw_only=True)
+class Wish:
+    """Which sensor is to be met, and what may be thrown away on the way."""
+
+    address: str | None = None  # None: the nearest that a driver knows
+    key: bytes = field(default=b"", repr=False)
+    forget: bool = False  # this computer's keys for it, before anything else
+    may_forget: Callable[[KeysRefused], Awaitable[bool]] = _never
+    """Whether they may be forgotten, asked where the sensor does not accept them."""
+    accept: Callable[[Met], Awaitable[None]] = _anyone
+    """Raises for a sensor that is not to be remembered; keys that were made for it are then forgotten."""
+
+
+async def meet(act: Act | None, wish: Wish) -> Met:
+    """The sensor that is wished for, once it has sent motion.
 
     Raises UsageError in one sentence where it is none, or sends none; LinkError where the radio says no.
     """
+    async with on_air(act) as air:
+        found = await _found(air, wish.address)
+        if wish.forget:
+            found = await _forgotten(air, found)
+        try:
+            met = await _met(air, found, wish.key)
+        except KeysRefused as refused:
+            if wish.forget or not await wish.may_forget(refused):
+                raise
+            met = await _met(air, await _forgotten(air, found), wish.key)
+        try:
+            await wish.accept(met)
+        except BaseException:
+            if met.bonded_now:
+                await _forget(air, met.found)
+            raise
+    return met
+
+
+async def _found(air: Air, address: str | None) -> "Found":
     from companion.link.scan import find
 
-    async with on_air(act) as air:
-        found = await find(air.radio, address=address, timeout_s=SEARCH_S)
-        if found.unusable is not None:
-            raise UsageError(found.unusable.reason, _OTHERS)
-        claimed = driver(found.driver) if found.driver is not None else None
-        try:
-            if claimed is not None and claimed.broadcasts:
-                return await _overheard(air, Met(found, claimed, []), key)
-            return await _connected(air, found, claimed, key)
-        except ScriptRefused as error:
-            raise UsageError(str(error), _OTHERS) from error
+    found = await find(air.radio, address=address, timeout_s=SEARCH_S)
+    if found.unusable is not None:
+        raise UsageError(found.unusable.reason, _OTHERS)
+    return found
+
+
+async def _forgotten(air: Air, found: "Found") -> "Found":
+    """The same sensor, found anew after this computer's keys for it are gone. Raises LinkError."""
+    if found.driver is not None and driver(found.driver).broadcasts:
+        return found  # there never were any
+    if not await _forget(air, found):
+        raise KeysRefused(
+            "This computer's keys for the sensor can be removed by hand only.",
+            "Remove it in the system's Bluetooth settings, then run `posture pair` without --forget.",
+        )
+    return await _found(air, found.address)
+
+
+async def _forget(air: Air, found: "Found") -> bool:
+    from companion.link.client import forget_bond
+
+    assert found.device is not None
+    return await forget_bond(found.device, air.radio)
+
+
+async def _met(air: Air, found: "Found", key: bytes) -> Met:
+    claimed = driver(found.driver) if found.driver is not None else None
+    try:
+        if claimed is not None and claimed.broadcasts:
+            return await _overheard(air, Met(found, claimed, []), key)
+        return await _connected(air, found, claimed, key)
+    except ScriptRefused as error:
+        raise UsageError(str(error), _OTHERS) from error
 
 
 async def _connected(air: Air, found: "Found", claimed: Driver | None, key: bytes) -> Met:
@@ -142,11 +212,26 @@ async def _connected(air: Air, found: "Found", claimed: Driver | None, key: byte
             await link.run(met.driver.start(None))
             await _motion(met, link)
             await _battery(met, link)
+            met.bond = await _bond(link, found)
         finally:
             await _quieten(met.driver, link)
+        met.bonded_now = link.has_paired and not link.is_bonded
     finally:
         await link.close()
     return met
+
+
+async def _bond(link: "SensorLink", found: "Found") -> "Bond | None":
+    """What the system says of its keys for a sensor that was paired; None for one that was not."""
+    from companion.link.bonds import Bond, bond_with
+
+    if not link.has_paired:
+        return None
+    assert found.device is not None
+    try:
+        return await bond_with(found.device)
+    except LinkError:
+        return Bond.UNKNOWN
 
 
 async def _linked(air: Air, found: "Found", frames: list[Frame]) -> "SensorLink":
@@ -155,17 +240,46 @@ async def _linked(air: Air, found: "Found", frames: list[Frame]) -> "SensorLink"
 
     assert found.device is not None
     tries = 0
-    while True:
-        tries += 1
-        link = SensorLink(found.device, air.radio, frames.append, host.boot_ns)
-        try:
-            await link.connect()
-        except BaseException as error:
-            await link.close()
-            if tries < CONNECT_TRIES and isinstance(error, ConnectionLost):
-                continue
-            raise
-        return link
+    async with _watched(air) as conditions:
+        while True:
+            tries += 1
+            link = SensorLink(found.device, air.radio, frames.append, host.boot_ns)
+            try:
+                await _connect(link, conditions)
+            except BaseException as error:
+                await link.close()
+                if tries < CONNECT_TRIES and isinstance(error, ConnectionLost):
+                    continue
+                raise
+            return link
+
+
+async def _connect(link: "SensorLink", conditions: "Conditions") -> None:
+    """Connect, unless the system says that it cannot. Raises LinkError."""
+    from companion.link.bonds import service_died
+
+    async def connected() -> bool:
+        await link.connect()
+        return True
+
+    if await conditions.unless_changed(connected()) is None:
+        raise service_died(bonded=link.is_bonded)
+
+
+@asynccontextmanager
+async def _watched(air: Air) -> "AsyncIterator[Conditions]":
+    """What the system says of its Bluetooth meanwhile; a dead service would else be waited for to the end."""
+    from companion.link.bluez_watch import watch_bluez
+    from companion.link.conditions import Conditions
+    from companion.link.waiting import end_task
+
+    conditions = Conditions()
+    watching = asyncio.create_task(watch_bluez(conditions)) if air.radio.is_system else None
+    try:
+        yield conditions
+    finally:
+        if watching is not None:
+            await end_task(watching)
 
 
 def _refuse_needless(key: bytes, chosen: Driver) -> None:

@@ -15,7 +15,7 @@ from companion.commands.fronts import in_lines, on_screen
 from companion.commands.live import Plan
 from companion.commands.opening import asked_of, opening, understood
 from companion.commands.options import MonitorOptions, Simulation
-from companion.commands.pinned import pinned
+from companion.commands.pinned import mended_by, pinned
 from companion.commands.places import Places, checked_alias, close_cut_off, new_session_file, open_data, places
 from companion.commands.settings_file import in_force
 from companion.commands.store import Sensor, Store
@@ -36,7 +36,7 @@ def run(options: MonitorOptions) -> None:
     settings = in_force(where.settings, os.environ, options.shared.settings).settings
     act = act_of(as_paired(options.simulation, options.alias, Store(where)))
     sensor = sensor_of(options.alias, act, Store(where))
-    with alone(where, sensor.alias, needed=act is None):
+    with alone(where, sensor.alias, needed=act is None), mended_by(sensor.alias):
         close_cut_off(where)
         plan = _plan(options, where, settings, act, sensor)
         if options.style == "auto" and _is_terminal():

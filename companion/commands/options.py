@@ -54,6 +54,7 @@ class PairOptions:
     alias: str | None = None
     address: str | None = None
     key: bytes = field(default=b"", repr=False)  # of a sensor whose advertisements are encrypted
+    forget: bool = False  # this computer's old keys for it
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

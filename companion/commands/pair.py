@@ -5,19 +5,30 @@ Knows: the store, what was learned of a sensor. Must never know: radios, scripts
 
 import asyncio
 import sys
+from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from companion.commands.air import Act, act_of
-from companion.commands.meeting import SEARCH_S, Met, measured_hz, meet
+from companion.commands.consent import agrees, somebody_is_there
+from companion.commands.meeting import SEARCH_S, Met, Wish, measured_hz, meet
 from companion.commands.options import PairOptions
-from companion.commands.pinned import identity_of
+from companion.commands.pinned import identity_of, mended_by, not_the_one
 from companion.commands.places import checked_alias, open_data, places
 from companion.commands.store import Sensor, Store
-from companion.errors import DeviceNotFound
+from companion.errors import DeviceNotFound, KeysRefused, UsageError
 from firmware_protocol.drivers import Battery
 
 _AGREE_PCT = 10.0
 """A rate that is measured over two seconds, with packets that come when the radio likes, is no better than this."""
+
+
+_SECURITY: Mapping[str | None, str] = {
+    "bonded": "bonded, as the system's Bluetooth service says",
+    "paired": "paired, but the system keeps no keys: it has to be paired again each time",
+    "open": "none, though it was paired: the link is not encrypted, and anyone in range can read it",
+    "unknown": "not readable on this system",
+    None: "none: the link is not encrypted, and anyone in range can read it",
+}
 
 
 def run(options: PairOptions) -> None:
@@ -26,38 +37,56 @@ def run(options: PairOptions) -> None:
     store = Store(where)
     act = act_of(options.simulation)
     known = None if options.alias is None else store.sensors().get(checked_alias(options.alias))
-    met = _met(act, options, known)
+    met = _met(act, options, known, store)
+    sensor = _sensor(met, options, store, simulated=act is not None)
+    before = store.sensors().get(sensor.alias)
+    if before is not None and _is_taken_over(before, sensor.identity):
+        store.forget_calibrations(sensor.alias)
+    store.remember(sensor)
+    if before is not None and before.address != sensor.address:
+        _tell_of_change(before, store)
+    for line in _learned(sensor, met):
+        print(line)
+    is_default = store.default_alias() == sensor.alias
+    print(
+        "`posture monitor` uses it from now on." if is_default else f"`posture monitor {sensor.alias}` uses it.",
+        file=sys.stderr,
+    )
+
+
+def _sensor(met: Met, options: PairOptions, store: Store, *, simulated: bool) -> Sensor:
+    """What is remembered of a sensor that was met."""
     identity = identity_of(met.frames)
-    alias = options.alias or _known_alias(store, identity, met.found.address) or _free_alias(store)
-    sensor = Sensor(
-        alias=alias,
+    return Sensor(
+        alias=_alias(met, options, store, identity),
         driver=met.driver.name,
         address=met.found.address,
         name=met.found.name,
         identity=identity,
         rate_hz=_asked_hz(met),
         paired_utc=datetime.now(UTC).isoformat(timespec="seconds"),
-        simulated="yes" if act else "",
+        simulated="yes" if simulated else "",
         key=options.key.hex(),
     )
-    before = store.sensors().get(alias)
-    store.remember(sensor)
-    if before is not None and before.address != sensor.address:
-        print(f"{alias} was {before.name or before.address} ({before.driver}) before.", file=sys.stderr)
-    for line in _learned(sensor, met):
-        print(line)
-    is_default = store.default_alias() == alias
-    print(
-        "`posture monitor` uses it from now on." if is_default else f"`posture monitor {alias}` uses it.",
-        file=sys.stderr,
-    )
 
 
-def _met(act: Act | None, options: PairOptions, known: Sensor | None) -> Met:
+def _met(act: Act | None, options: PairOptions, known: Sensor | None, store: Store) -> Met:
     """The sensor that is meant: the one at the address, the one that has this alias already, or the nearest."""
     again = known if options.address is None and known is not None and bool(known.simulated) == bool(act) else None
+
+    async def accept(met: Met) -> None:
+        await _consent_to(met, options, store)
+
+    wish = Wish(
+        address=options.address if again is None else again.address,
+        key=options.key,
+        forget=options.forget,
+        may_forget=_may_forget,
+        accept=accept,
+    )
     try:
-        return asyncio.run(meet(act, options.address if again is None else again.address, options.key))
+        with mended_by(options.alias):
+            return asyncio.run(meet(act, wish))
     except DeviceNotFound as error:
         if again is None:
             raise
@@ -65,6 +94,48 @@ def _met(act: Act | None, options: PairOptions, known: Sensor | None) -> Met:
             f"The sensor that is paired as {again.alias!r} was not seen within {SEARCH_S:g} s.",
             "Switch it on and bring it nearer; for another sensor under this name, add --address.",
         ) from error
+
+
+async def _may_forget(refused: KeysRefused) -> bool:
+    if not somebody_is_there():
+        return False
+    if await agrees(str(refused), "Forget this computer's old keys for it, and pair anew?"):
+        return True
+    raise KeysRefused("This computer's old keys stay, and the sensor is not paired.", refused.hint)
+
+
+async def _consent_to(met: Met, options: PairOptions, store: Store) -> None:
+    """A name whose sensor has an identity is given to another one by a person only. Raises UsageError."""
+    identity = identity_of(met.frames)
+    alias = _alias(met, options, store, identity)
+    before = store.sensors().get(alias)
+    if before is None or not _is_taken_over(before, identity):
+        return
+    keeps_apart = "Another name keeps them apart: posture pair NAME"
+    if not somebody_is_there():
+        raise UsageError(not_the_one(alias), keeps_apart)
+    question = "Give it that name all the same, and forget the calibration of the other one?"
+    if not await agrees(not_the_one(alias), question):
+        raise UsageError(f"{alias!r} stays with its own sensor, and this one is not remembered.", keeps_apart)
+
+
+def _is_taken_over(before: Sensor, identity: str) -> bool:
+    """Whether the name's sensor has an identity, and not this one."""
+    return bool(before.identity) and before.identity != identity
+
+
+def _tell_of_change(before: Sensor, store: Store) -> None:
+    """An address alone says little: some change theirs."""
+    fits = " Its calibration stays; if it is another sensor: posture calibrate"
+    print(
+        f"{before.alias} was {before.name or before.address} ({before.driver}) before."
+        + (fits if store.has_calibration(before.alias) else ""),
+        file=sys.stderr,
+    )
+
+
+def _alias(met: Met, options: PairOptions, store: Store, identity: str) -> str:
+    return options.alias or _known_alias(store, identity, met.found.address) or _free_alias(store)
 
 
 def _known_alias(store: Store, identity: str, address: str) -> str | None:
@@ -95,9 +166,16 @@ def _learned(sensor: Sensor, met: Met) -> list[str]:
     battery = _battery_words(met.battery)
     if battery:
         lines.append(f"  battery  {battery}")
+    lines.append(f"  security {_security_words(sensor, met)}")
     if not sensor.identity:
         lines.append("  this kind of sensor has no identity of its own: another one could pose as it")
     return lines
+
+
+def _security_words(sensor: Sensor, met: Met) -> str:
+    if sensor.key:
+        return "encrypted with the sensor's key"
+    return _SECURITY[None if met.bond is None else met.bond.value]
 
 
 def _rate_words(met: Met) -> str:

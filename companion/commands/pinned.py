@@ -7,11 +7,13 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
 from companion.commands.store import Sensor
-from companion.errors import KeysRefused
+from companion.errors import LinkError
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import Frame, Reading
 from firmware_protocol.posture_v1.packets import INFO, Info
 from firmware_protocol.scripts import ScriptRefused
+
+_FORGET = "posture pair --forget"
 
 
 def identity_of(frames: Iterable[Frame]) -> str:
@@ -43,9 +45,10 @@ def not_the_one(alias: str) -> str:
 
 
 @contextmanager
-def mended_by(alias: str) -> Iterator[None]:
-    """Inside, an error about refused keys leaves with the command that mends it for this sensor."""
+def mended_by(alias: str | None) -> Iterator[None]:
+    """Inside, an error that `pair --forget` may mend leaves with that command for the sensor of this name, if any."""
     try:
         yield
-    except KeysRefused as error:
-        raise KeysRefused(str(error), f"If it was reset, this mends it: posture pair {alias} --forget") from error
+    except LinkError as error:
+        error.hint = error.hint.replace(_FORGET, f"posture pair {alias} --forget") if alias else error.hint
+        raise

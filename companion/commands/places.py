@@ -16,7 +16,7 @@ from companion.errors import UsageError
 
 SUFFIX = ".posture"
 _NUMBERED = re.compile(r"(.+)-(\d{1,6})", re.ASCII)
-_ALIAS = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
+_ALIAS = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)$)[a-z0-9_-]{1,32}", re.ASCII)  # those are devices to Windows
 
 
 @dataclass(frozen=True, slots=True)

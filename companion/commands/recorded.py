@@ -3,7 +3,7 @@
 Knows: recordings, sessions, the settings of this run. Must never know: how anything is printed or written.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from companion.commands.places import places, recording_named
 from companion.errors import RecordingError, SettingsError
 from companion.settings import Settings
 from companion.text import printable, printable_path
-from firmware_protocol.frames import ClockPair, Closed, Opened
+from firmware_protocol.frames import ClockPair, Closed, Frame, Opened
 
 if TYPE_CHECKING:
     from companion.posture.calibration import Calibration
@@ -61,37 +61,42 @@ def computed(
     recording: "Recording",
     header: Opened,
     *,
-    view: str = "settled",
     keep_samples: bool = False,
     keep_exposed: bool = False,
     advance: Callable[[float], None] = lambda _: None,
 ) -> Computed:
-    """Run all frames of a recording through a session; `advance` is told how many frames each time."""
+    """All of a recording in its settled view; `advance` is told how many frames each time.
+
+    Where something came late, its frames are gone through twice.
+    """
     import numpy as np
 
-    from companion.session import Session
     from companion.tables import wall_clock
     from companion.tables.judged import Judged
+    from companion.views import Keep, settled
 
-    session = Session(header, view=view, keep_angles=keep_samples, keep_exposed=keep_exposed)
-    reports, pairs, end = list["Report"](), list[ClockPair](), None
-    for piece in recording.runs():
-        report = session.feed(piece)
-        reports.append(report if keep_samples else replace(report, sample_blocks=()))
-        pairs += [frame for frame in piece if isinstance(frame, ClockPair)]
-        end = next((frame for frame in piece[-1:] if isinstance(frame, Closed)), None)
-        advance(len(piece))
-    last = session.close()
-    reports.append(last)
+    pairs, end = list[ClockPair](), list[Closed]()
+
+    def runs() -> Iterator[list[Frame]]:
+        pairs.clear()
+        for piece in recording.runs():
+            yield piece
+            pairs.extend(frame for frame in piece if isinstance(frame, ClockPair))
+            end[:] = [frame for frame in piece[-1:] if isinstance(frame, Closed)]
+            advance(len(piece))
+
+    found = settled(header, runs, Keep(samples=keep_samples, angles=keep_samples, exposed=keep_exposed))
+    session, reports = found.session, found.reports
     judged = Judged(
         header=header,
-        summary=last.summary or {},
+        summary=found.summary,
         posture=np.concatenate([report.posture for report in reports]),
         events=tuple(event for report in reports for event in report.events),
         exposed=session.exposed(),
     )
     samples = _sample_table(reports, header) if keep_samples else None
-    return Computed(judged, samples, wall_clock.steps(header, pairs), session.settings, session.calibration, end)
+    steps, closed = wall_clock.steps(header, pairs), end[0] if end else None
+    return Computed(judged, samples, steps, session.settings, session.calibration, closed)
 
 
 def _sample_table(reports: "Sequence[Report]", header: Opened) -> "SampleTable":

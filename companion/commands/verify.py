@@ -18,7 +18,6 @@ from companion.text import json_text, printable, printable_path
 if TYPE_CHECKING:
     from companion.recording import Recording
     from companion.recording.reader import Checked
-    from companion.session import Report
     from firmware_protocol.frames import Frame, Opened
 
 Kept = Mapping[str, Any]
@@ -72,8 +71,8 @@ def verdict(recording: "Recording", advance: Callable[[int], object], kept: Kept
     """Everything about one recording; `advance` is told how many frames were gone through."""
     checked = recording.checked(advance)
     damage = list(recording.damage)
-    whole, summary = _computed(recording.header, _counted(recording.runs(), advance))
-    pieces, _ = _computed(recording.header, _counted(_in_pieces(recording.frames()), advance))
+    whole, summary = _computed(recording.header, lambda: _counted(recording.runs(), advance))
+    pieces, _ = _computed(recording.header, lambda: _counted(_in_pieces(recording.frames()), advance))
     differing = () if kept is None else differing_columns(summary, kept)
     return Verdict(
         file=str(recording.path.absolute()),
@@ -104,23 +103,14 @@ class _Figures:
     summary_text: str
 
 
-def _computed(header: "Opened", pieces: "Iterable[list[Frame]]") -> tuple[_Figures, dict[str, Any]]:
-    """What frames mean, cut as they are; and the summary."""
-    from companion.session import Session
+def _computed(header: "Opened", runs: "Callable[[], Iterable[list[Frame]]]") -> tuple[_Figures, dict[str, Any]]:
+    """What frames mean in the settled view, cut as they are; and the summary."""
+    from companion.views import settled
 
-    session = Session(header, view="settled")
-    posture, events = bytearray(), list[str]()
-
-    def take(report: "Report") -> None:
-        posture.extend(report.posture.tobytes())
-        events.extend(map(repr, report.events))
-
-    for piece in pieces:
-        take(session.feed(piece))
-    last = session.close()
-    take(last)
-    summary = dict(last.summary or {})
-    return _Figures(bytes(posture), tuple(events), repr(summary)), summary
+    found = settled(header, runs)
+    posture = b"".join(report.posture.tobytes() for report in found.reports)
+    events = tuple(repr(event) for report in found.reports for event in report.events)
+    return _Figures(posture, events, repr(found.summary)), found.summary
 
 
 def _in_pieces(frames: "Iterable[Frame]") -> "Iterator[list[Frame]]":

@@ -99,19 +99,30 @@ async def _bus() -> "AsyncIterator[MessageBus]":
     from dbus_fast.constants import BusType
 
     bus = MessageBus(bus_type=BusType.SYSTEM)
+    await _connect(bus)
     try:
-        await _connected(bus)
         yield bus
     finally:
-        bus.disconnect()
+        await _closed(bus)
 
 
-async def _connected(bus: "MessageBus") -> None:
+async def _connect(bus: "MessageBus") -> None:
     try:
         async with asyncio.timeout(CALL_TIMEOUT_S):
             await bus.connect()
-    except TimeoutError as error:
-        raise no_bluetooth() from error
+    except BaseException as error:
+        bus.disconnect()  # also after a failure: its socket is open already
+        if isinstance(error, TimeoutError):
+            raise no_bluetooth() from error
+        raise
+
+
+async def _closed(bus: "MessageBus") -> None:
+    """Close it and wait until its descriptor is given back."""
+    bus.disconnect()
+    with suppress(Exception):
+        async with asyncio.timeout(CALL_TIMEOUT_S):
+            await bus.wait_for_disconnect()  # type: ignore[no-untyped-call]
 
 
 async def _owner(bus: "MessageBus") -> str:

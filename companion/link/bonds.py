@@ -13,7 +13,7 @@ from typing import Any
 
 from bleak.backends.device import BLEDevice
 
-from companion.errors import KeysRefused, LinkError
+from companion.errors import BluetoothOff, KeysRefused, LinkError
 from companion.link.agent import properties_of
 
 MEND = "If it was reset, this mends it: posture pair --forget"
@@ -24,6 +24,18 @@ def keys_refused() -> KeysRefused:
     return KeysRefused(
         "The sensor does not accept the keys that this computer has for it: it was reset, or another one poses as it.",
         MEND,
+    )
+
+
+def service_died(*, bonded: bool) -> BluetoothOff:
+    """BlueZ ended while it connected; `bonded`: to a sensor that it has keys for.
+
+    That can be the keys' fault: with Linux 6.1.192 of Debian 12, a refused key makes the kernel stumble and BlueZ die.
+    """
+    start = "Start it again (on Linux: sudo systemctl start bluetooth)"
+    forget = "; if the sensor was reset, then: posture pair --forget" if bonded else ", then try again."
+    return BluetoothOff(
+        "The Bluetooth service of this computer stopped while it connected to the sensor.", start + forget
     )
 
 
@@ -59,7 +71,7 @@ async def bond_with(device: BLEDevice) -> Bond:
     known = await properties_of(path)
     if not known.get("Paired", False):
         return Bond.OPEN
-    return Bond.BONDED if known.get("Bonded", True) else Bond.PAIRED  # before 5.65 there was no Bonded
+    return Bond.BONDED if known.get("Bonded", True) else Bond.PAIRED  # older ones have no Bonded
 
 
 def is_bonded(device: BLEDevice) -> bool:

@@ -114,6 +114,11 @@ class SensorLink:
         """Whether this computer had keys for the sensor when it was found; False where the system does not tell."""
         return self._bonded
 
+    @property
+    def has_paired(self) -> bool:
+        """Whether the sensor was paired on this link, or the system asked to see to it."""
+        return self._paired
+
     async def open(self, driver: Driver, *, pair: bool = True) -> None:
         """Connect to a sensor of this driver. Raises LinkError; ScriptRefused where a service is missing."""
         await self.connect()

@@ -40,14 +40,22 @@ class Conditions:
         self._change.set()
         self._change = asyncio.Event()
 
-    async def unless_changed(self, doing: Coroutine[Any, Any, T]) -> T | None:
-        """The result of `doing`, which is ended, with None as the result, where conditions change meanwhile."""
-        task, change = asyncio.create_task(doing), asyncio.create_task(self._change.wait())
+    @property
+    def next_change(self) -> asyncio.Event:
+        """Set as soon as conditions are others than now, or somebody has to look again."""
+        return self._change
+
+    async def unless_changed(self, doing: Coroutine[Any, Any, T], since: asyncio.Event | None = None) -> T | None:
+        """The result of `doing`, which is ended, with None as the result, where conditions change meanwhile.
+
+        `since`: an earlier `next_change`, so that what changed between then and now counts too.
+        """
+        task, change = asyncio.create_task(doing), asyncio.create_task((since or self._change).wait())
         try:
             await asyncio.wait({task, change}, return_when=asyncio.FIRST_COMPLETED)
             return task.result() if task.done() else None
         finally:
-            change.cancel()
+            await end_task(change)
             await end_task(task)
 
 

@@ -11,6 +11,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Collection, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from enum import Enum
 from pathlib import Path
@@ -97,7 +98,7 @@ class Bluez:
     kernel: tuple[str, ...] = ()  # the adapters that the kernel has
 
 
-async def ask_bluez(sys: Path = Path("/sys/class")) -> Bluez:
+async def ask_bluez(classes: Path = Path("/sys/class")) -> Bluez:
     """Ask the bus and read /sys; Linux only. Never raises for what a system may be like."""
     answer = await _objects()
     found: tuple[tuple[Adapter, ...], dict[str, Known]] = ((), {})
@@ -108,8 +109,8 @@ async def ask_bluez(sys: Path = Path("/sys/class")) -> Bluez:
         version=bluez_version(),
         adapters=found[0],
         devices=found[1],
-        switches=switches_in(sys / "rfkill"),
-        kernel=kernel_adapters(sys / "bluetooth"),
+        switches=switches_in(classes / "rfkill"),
+        kernel=kernel_adapters(classes / "bluetooth"),
     )
 
 
@@ -276,6 +277,7 @@ async def listen(radio: Radio, addresses: Collection[str], longest_s: float, sho
 
     async with radio.scanning, listening(radio, saw):
         await asyncio.sleep(shortest_s)
-        if missing:
-            await asyncio.wait([asyncio.ensure_future(all_heard.wait())], timeout=longest_s - shortest_s)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(longest_s - shortest_s if missing else 0):
+                await all_heard.wait()
     return sightings.best_first()

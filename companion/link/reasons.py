@@ -5,7 +5,7 @@ Knows: conditions, the link's errors, BlueZ's ways to fail. Must never know: whe
 
 import asyncio
 
-from companion.errors import LinkError
+from companion.errors import BluetoothOff, LinkError
 from companion.link.client import SensorLink
 from companion.link.conditions import Conditions
 from companion.link.status import FORGOTTEN, LINK_LOST, SERVICE_STOPPED, cause_of
@@ -35,8 +35,9 @@ class Reasons:
         self._newest = LINK_LOST if cause == self._conditions.trouble else cause
 
     def failed(self, error: LinkError | ScriptRefused) -> None:
-        """An attempt failed with this."""
-        self._newest = cause_of(error)
+        """An attempt failed with this; that Bluetooth does not work is known already where the system says why."""
+        if not (isinstance(error, BluetoothOff) and self._conditions.trouble):
+            self._newest = cause_of(error)
 
     async def of_loss(self) -> str:
         """Why the link has just been lost; where the system tells more than that, after a moment."""

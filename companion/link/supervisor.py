@@ -27,7 +27,7 @@ from companion.host import boot_ns
 from companion.link.backfill import keep_filling
 from companion.link.bluez_watch import watch_bluez
 from companion.link.bonds import keys_refused
-from companion.link.client import SensorLink
+from companion.link.client import CLOSE_TIMEOUT_S, SensorLink
 from companion.link.conditions import Conditions, Watch
 from companion.link.errors import unusable
 from companion.link.liveness import Liveness
@@ -53,7 +53,8 @@ FIRST_TIMEOUT_S = 30.0
 SCAN_WINDOW_S = 30.0  # a new scan now and then: some systems go deaf in a long one, and bleak remembers what it sees
 STEADY_S = 10.0  # a link that lived this long starts the back-off anew
 STOP_TIMEOUT_S = 3.0
-PARTING_S = 4.0  # BlueZ takes 2 to 3 s to disconnect; a dead one 10 s, which nobody waits for
+PARTING_S = CLOSE_TIMEOUT_S  # an end that is still under way would end the next link too
+END_S = 4.0  # whoever wants an end does not wait for longer; BlueZ takes 2 to 3 s to disconnect
 ASK_TWICE_S = 0.5
 QUIET_S = 5.0  # or three of the driver's longest intervals: then it is said that no data come
 SILENCE_S = 15.0  # or five: then the link is made anew
@@ -187,13 +188,15 @@ class Supervisor:
 
     async def _connect_again(self) -> None:
         while True:
-            backoff = self._backoff
+            backoff, change = self._backoff, self._conditions.next_change
             try:
                 return await self._attempt(self._scan_window_s)
             except (_NotSeen, _Disturbed):
                 self._looks.reset()
                 continue  # the window was the pause, or there is a reason to look again
             except (BluetoothOff, BluetoothBusy, PermissionMissing) as error:
+                if change.is_set():  # by now it is otherwise
+                    continue
                 backoff = self._looks
                 self._failed(error)
             except KeysRefused as error:  # nothing that Bluetooth does mends this, and trying may be what ends it
@@ -202,7 +205,7 @@ class Supervisor:
                 continue
             except (LinkError, ScriptRefused) as error:
                 self._failed(error)
-            await self._conditions.unless_changed(self._sleep(backoff.next_s()))
+            await self._conditions.unless_changed(self._sleep(backoff.next_s()), change)
 
     def _failed(self, error: LinkError | ScriptRefused) -> None:
         log.debug("reconnecting: %s", error)
@@ -346,7 +349,8 @@ class Supervisor:
         assert link is not None
         link.silence()
         await self._end_errands()
-        await self._partings.close(link, 0.0 if self._conditions.trouble else PARTING_S)
+        parting = self._partings.close(link, 0.0 if self._conditions.trouble else PARTING_S)
+        await self._conditions.unless_changed(parting)
 
     async def _end(self) -> None:
         """Stop the sensor if it streams, or was about to, and disconnect whatever there is."""
@@ -355,7 +359,7 @@ class Supervisor:
         if link is not None:
             if self.status.state is LinkState.STREAMING or link.was_written_to:
                 await self._quieten(link)
-            await self._partings.close(link, PARTING_S)
+            await self._partings.close(link, END_S)
         await self._partings.finish(0.0)
         self._report(LinkState.STOPPED)
 

@@ -177,5 +177,8 @@ _WORDS: Mapping[type[Event], Callable[..., str]] = {
     happened.Marked: _marked,
     happened.SettingTaken: lambda e: f"setting {told(e.key)} is {told(e.value)} now",
     happened.FramesDropped: lambda e: f"{counted(e.count, 'packet')} came faster than they could be taken",
-    happened.RecordingTroubled: lambda e: f"the recording could not be written: {told(e.reason)}; the session goes on",
+    happened.RecordingTroubled: lambda e: (
+        f"{'' if e.reason.startswith('little room') else 'the recording could not be written: '}"
+        f"{told(e.reason)}; the session goes on"
+    ),
 }

@@ -132,6 +132,7 @@ class Decoder:
             case TimeAnswer(result=Result.OK):
                 self._time(message, t_host_ns, found)
             case Stopped(result=Result.OK | Result.NOT_SAMPLING):
+                self._tell_filled(t_host_ns, found)
                 if self._track is not None and self._track.stream == message.stream:
                     found.lost += self._track.finish(message.newest + 1)
 

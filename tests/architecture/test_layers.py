@@ -89,9 +89,23 @@ ROOMS = (
     Room("companion/settings.py", ("pydantic", "companion.errors"), pure=True),
     Room("companion/arrivals.py", PIPELINE, pure=True),
     Room("companion/stream.py", PIPELINE, pure=True),
+    Room("companion/gaps.py", PIPELINE, pure=True),
+    Room("companion/settling.py", PIPELINE, pure=True),
     Room(
         "companion/session.py",
-        (*PIPELINE, "companion.arrivals", "companion.stream", "companion.tables.instants"),
+        (
+            *PIPELINE,
+            "companion.arrivals",
+            "companion.gaps",
+            "companion.settling",
+            "companion.stream",
+            "companion.tables.instants",
+        ),
+        pure=True,
+    ),
+    Room(
+        "companion/views.py",
+        (*PIPELINE, "companion.session", "companion.settling", "companion.stream"),
         pure=True,
     ),
     Room("companion/clock.py", (*PIPELINE, "companion.arrivals"), pure=True),
@@ -137,7 +151,7 @@ ROOMS = (
         "companion/commands/",
         (
             *VALUES,
-            *(f"companion.{name}" for name in ("__version__", "host", "session", "analysis", "posture")),
+            *(f"companion.{name}" for name in ("__version__", "host", "session", "views", "analysis", "posture")),
             *(f"companion.{name}" for name in ("link", "recording", "history", "output", "simulator", "commands")),
             "companion.importing",
         ),

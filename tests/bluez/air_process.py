@@ -127,6 +127,7 @@ class AirProcess:
             "story_s": peripheral.story_s(),
             "taken": list(ledger.taken.values()),
             **fates,
+            "backfilled": sum(span.count for span in ledger.backfilled if span.fate is Fate.SENT),
             "spans": [asdict(span) for span in ledger.spans],
             "boot_s": time.clock_gettime(time.CLOCK_BOOTTIME),
         }

@@ -97,7 +97,7 @@ class Air:
         self.do("plug")
 
     def told(self, sensor: int = 0) -> dict[str, Any]:
-        """The sensor's own account: connected, story_s, samples taken (of each Start), sent, lost ..., spans, boot_s."""
+        """The sensor's account: connected, story_s, samples taken since each Start, sent, lost ..., spans, boot_s."""
         return dict(self.do("told", sensor=sensor))
 
     def wait_connected(self, wanted: bool = True, sensor: int = 0) -> None:
@@ -118,6 +118,17 @@ def on_bus(destination: str, path: str, member: str, *arguments: str) -> str:
     """What a method on the system bus answers, as `dbus-send` prints it; empty where it fails."""
     command = ["dbus-send", "--system", "--print-reply=literal", f"--dest={destination}", path, member, *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=False).stdout
+
+
+def bus_matches(pid: int) -> tuple[int, int]:
+    """How many connections to the system bus a process has, and how many match rules on them in all."""
+    bus, here = "org.freedesktop.DBus", "/org/freedesktop/DBus"
+    names = re.findall(r":\d+\.\d+", on_bus(bus, here, f"{bus}.ListNames"))
+    owners = {name: on_bus(bus, here, f"{bus}.GetConnectionUnixProcessID", f"string:{name}") for name in names}
+    own = [name for name, owner in owners.items() if owner.split()[-1:] == [str(pid)]]
+    stats = [on_bus(bus, here, f"{bus}.Debug.Stats.GetConnectionStats", f"string:{name}") for name in own]
+    rules = [re.search(r"MatchRules\s+variant\s+uint32 (\d+)", said) for said in stats]
+    return len(own), sum(int(rule[1]) if rule else -1 for rule in rules)
 
 
 class Bluetooth:

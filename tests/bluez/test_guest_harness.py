@@ -89,10 +89,9 @@ def test_a_run_is_judged_shown_and_kept(emulator, harness, tmp_path, monkeypatch
     (run,) = harness.CACHE.glob("run-*")
     assert (harness.CACHE / "verdict").read_text() == verdict + "\n"
     assert len(list(run.glob("[1-4]"))) == boots
-    command = (
-        "python3 -m pytest -m bluez -p no:cacheprovider --durations=0 --durations-min=1 -k 'some words' tests/bluez"
-    )
-    assert (run / "command").read_text() == command + "\n"
+    command = (run / "command").read_text()
+    assert command.startswith("python3 -m pytest -m bluez ")
+    assert command.endswith(" -k 'some words' tests/bluez\n")
     out, err = capfd.readouterr()
     assert ("1 passed" in out) is (emulator == "passes")
     assert len(err.splitlines()) == boots

@@ -181,6 +181,7 @@ def test_what_was_measured_is_told(posture, around) -> None:
         "  rate     50 Hz",
         "  gives    acceleration, no rotation",
         "  battery  87 %",
+        "  security none: the link is not encrypted, and anyone in range can read it",
         "  this kind of sensor has no identity of its own: another one could pose as it",
     ]
 
@@ -323,6 +324,7 @@ def test_an_advertising_sensor_is_remembered_once_its_motion_was_heard(posture, 
             "lean: lean (bthome)",
             "  gives    acceleration, no rotation",
             "  battery  97 %",
+            "  security none: the link is not encrypted, and anyone in range can read it",
             "  this kind of sensor has no identity of its own: another one could pose as it",
         ],
     )
@@ -355,6 +357,7 @@ def test_a_key_is_kept_to_oneself_and_used(posture, around, data_dir: Path) -> N
     around(advertising(SEALED_ADDRESS, {BTHOME: sealed_lean(7)}))
     paired = posture("pair", "lean", "--key", KEY.upper(), "-v")
     assert (paired.code, paired.lines[0]) == (0, "lean: lean (bthome)")
+    assert "  security encrypted with the sensor's key" in paired.lines
     assert remembered(data_dir)["lean"]["key"] == KEY
     assert stat.S_IMODE((data_dir / "sensors.json").stat().st_mode) == 0o600
     watched = posture("monitor", "lean", "--json", "--duration", "1", "-v")

@@ -6,12 +6,14 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
 import pytest
 
 from companion.cli import main
+from companion.commands import replay
 from companion.commands.replay import in_time
 from companion.recording import RecordingWriter, open_recording
 from firmware_protocol.frames import Closed, Tick
@@ -65,6 +67,58 @@ def test_settings_of_this_run_replace_those_of_the_recording(posture, demo: Path
     tracked = posture("replay", demo, "--speed", "max", "--json", "--set", "mode=track")
     assert json.loads(tracked.lines[-1])["alerts"] == 0
     assert posture("replay", demo, "--set", "alert.delay=1").code == 1
+
+
+@pytest.fixture(scope="module")
+def interrupted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
+    """A session whose link was lost for 12 s, and the same one with none lost."""
+    files = [tmp_path_factory.mktemp("settled") / f"{name}.posture" for name in ("lost", "kept")]
+    for file, fault in zip(files, (["--fault", "link@24+12"], []), strict=True):
+        assert main(["simulate", "slouch", "--duration", "70", "--to", str(file), *fault]) == 0
+    return files[0], files[1]
+
+
+def lines_of(out: str, kind: str) -> list[str]:
+    return [line for line in out.splitlines() if f'"type":"{kind}"' in line]
+
+
+def test_settled_rows_are_those_of_the_session_without_the_outage(posture, interrupted: tuple[Path, Path]) -> None:
+    lost, kept = interrupted
+    lived, settled, whole = (
+        posture("replay", file, "--speed", "max", "--json", *words).out
+        for file, words in ((lost, ()), (lost, ("--settled",)), (kept, ()))
+    )
+    assert lines_of(settled, "posture") == lines_of(whole, "posture") != lines_of(lived, "posture")
+    assert (lived.count('"GapFilled"'), settled.count('"GapFilled"')) == (1, 0)
+    assert (lived.count('"AlertRaised"'), settled.count('"AlertRaised"'), whole.count('"AlertRaised"')) == (1, 1, 1)
+    lines = [json.loads(lines_of(out, "summary")[0]) for out in (lived, settled)]
+    assert [line["outages"] for line in lines] == [1, 0]
+    assert [line["lost_samples"] for line in lines] == [0, 0]
+    assert posture("replay", lost, "--speed", "max").out.count("of missing data came out of the sensor's buffer") == 1
+
+
+@pytest.mark.parametrize("style", ["--json", "--plain"])
+def test_settled_is_the_same_at_every_speed(posture, interrupted: tuple[Path, Path], style: str) -> None:
+    fast, slow = (
+        posture("replay", interrupted[0], "--settled", "--speed", speed, style).out for speed in ("max", "700")
+    )
+    assert fast == slow
+
+
+def test_settled_and_stopped_it_ends_with_what_was_told(interrupted: tuple[Path, Path]) -> None:
+    """Stopped in the outage, which the buffer filled later."""
+    stop, told = threading.Event(), []
+    with open_recording(interrupted[0]) as recording:
+        for report in replay._settled(recording, recording.header, 1e6, stop):
+            told.append(report)
+            if len(told) == 150:
+                stop.set()
+    rows = sum(len(report.posture) for report in told)
+    assert rows in (150, 151)
+    assert told[-1].summary["duration_s"] == rows / 5
+    assert (told[-1].summary["no_data_s"], told[-1].summary["view"]) == (0.0, "settled")
+    names = [type(event).__name__ for report in told for event in report.events]
+    assert names == ["SlouchStarted", "SlouchEnded"]
 
 
 def test_settled_says_so(posture, demo: Path) -> None:

@@ -13,6 +13,7 @@ from companion import __version__, open_recording
 from companion.commands import verify
 from companion.recording.schema import seal
 from companion.session import Session
+from companion.views import settled
 from firmware_protocol.frames import Closed, Notification
 
 SAMPLES = Path(__file__).resolve().parents[2] / "recordings"
@@ -166,9 +167,7 @@ def test_figures_that_depend_on_the_cut_are_seen(posture: Any, copy: Path, monke
 @pytest.fixture
 def summary(copy: Path) -> dict[str, Any]:
     with open_recording(copy) as recording:
-        session = Session(recording.header, view="settled")
-        session.feed(recording.frames())
-        return dict(session.close().summary or {})
+        return dict(settled(recording.header, recording.runs).summary)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from bleak.exc import BleakBluetoothNotAvailableError, BleakBluetoothNotAvailabl
 from fake_air import packets_backend
 
 from companion.errors import BluetoothOff, DeviceNotFound
+from companion.link.conditions import Conditions
 from companion.link.listener import Listener, silence_of
 from companion.link.radio import Radio
 from companion.link.status import LinkState, LinkStatus
@@ -38,6 +39,7 @@ class Ear:
     def __init__(self, **options: Any) -> None:
         self.air = packets_backend()
         self.now_ns = 1_000_000_000
+        self.slept_ns = 0
         self.frames: list[Any] = []
         self.statuses: list[LinkStatus] = []
         self.listener = Listener(
@@ -46,6 +48,7 @@ class Ear:
             self.frames.append,
             lambda: self.now_ns,
             on_status=self.statuses.append,
+            waits=lambda: self.now_ns - self.slept_ns,
             **({"address": ADDRESS} | options),
         )
 
@@ -69,6 +72,10 @@ class Ear:
 
     def later(self, seconds: float) -> None:
         self.now_ns += round(seconds * 1e9)
+
+    def sleep(self, seconds: float) -> None:
+        self.slept_ns += round(seconds * 1e9)
+        self.later(seconds)
 
     def say(self, value: int = 1, address: str = ADDRESS, **fields: Any) -> None:
         self.air.say(address, **({"maker": {MARKED: bytes([value])}} | fields))
@@ -155,6 +162,41 @@ async def test_a_silence_within_the_limit_is_none():
         await asyncio.sleep(1.2)  # longer than two looks at the clock
         ear.say(2)
     assert ear.kinds() == [LinkUp, Advertisement, Advertisement]
+
+
+async def test_a_sleep_of_this_computer_is_told_as_such_and_the_scan_begins_anew():
+    ear = Ear(silence_s=5.0)
+    async with ear.running():
+        ear.say(1)
+        before = ear.air.listening[0]
+        ear.sleep(3600)
+        ear.listener.look()
+        assert [frame.cause for frame in ear.frames if isinstance(frame, LinkDown)] == ["this computer was asleep"]
+        await ear.until(lambda: bool(ear.air.listening) and ear.air.listening[0] is not before)
+        ear.say(2)
+    assert ear.kinds() == [LinkUp, Advertisement, LinkDown, LinkUp, Advertisement]
+
+
+async def test_an_adapter_that_is_switched_off_is_told_at_once_and_back_at_once():
+    told: list[Conditions] = []
+
+    async def watch(conditions: Conditions) -> None:
+        told.append(conditions)
+        await asyncio.Event().wait()
+
+    ear = Ear(silence_s=5.0, watch=watch)
+    async with ear.running():
+        ear.say(1)
+        told[0].tell("bluetooth is off")
+        assert [frame.cause for frame in ear.frames if isinstance(frame, LinkDown)] == ["bluetooth is off"]
+        assert ear.statuses[-1].cause == "bluetooth is off"
+        before = ear.air.listening[0]
+        await ear.until(lambda: bool(ear.air.listening) and ear.air.listening[0] is not before)
+        told[0].tell("")
+        assert ear.statuses[-1].cause == "not heard"
+        await ear.until(lambda: bool(ear.air.listening))
+        ear.say(2)
+    assert ear.kinds() == [LinkUp, Advertisement, LinkDown, LinkUp, Advertisement]
 
 
 def test_how_long_a_silence_may_be():

@@ -174,10 +174,11 @@ def _starter(stack: ExitStack, directories: pytest.TempPathFactory) -> StartMoni
 
 
 FAULTY = {
-    "packets": "slouch --duration 19 --set alert.delay=5s --fault lose@4+0.4 --fault garbage@6 --fault short@8",
+    "packets": "slouch --duration 19 --set alert.delay=5s --fault no-buffer --fault lose@4+0.4"
+    " --fault garbage@6 --fault short@8",
     "link": "slouch --duration 15 --fault link@4+3 --fault reboot@11",
     "no buffer": "slouch --duration 9 --fault no-buffer --fault link@3+2",
-    "silence": "upright --duration 14 --fault silent@3+7 --fault flip@12",
+    "silence": "upright --duration 14 --fault no-buffer --fault silent@3+7 --fault flip@12",
 }
 STORIES = FAULTY | {"guided": "demo --duration 21 --fault lose@8"}
 PERSON = "lowerback_mobilised/HA001_Test5_Trial1.npz"

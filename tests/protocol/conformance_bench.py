@@ -6,8 +6,12 @@ what before indications are on.
 
 from collections.abc import Iterable
 
+import numpy as np
+
+from companion.simulator.body import BLOCK, Body
 from companion.simulator.sensor import Firmware
 from companion.simulator.served import Outgoing, Property, Served
+from companion.simulator.trunk import Floats
 from firmware_protocol.frames import Frame, LinkDown, LinkUp, Notification, Reading, Written
 from firmware_protocol.posture_v1.conformance import (
     SCENES,
@@ -26,6 +30,7 @@ from firmware_protocol.posture_v1.conformance import (
     Verdict,
 )
 from firmware_protocol.posture_v1.packets import CONTROL
+from firmware_protocol.samples import STANDARD_GRAVITY_MPS2
 from firmware_protocol.scripts import Read, Subscribe
 
 MS, S = 1_000_000, 1_000_000_000
@@ -48,6 +53,23 @@ def offer_of(served: Served) -> Offer:
     told = served.properties & (Property.NOTIFY | Property.INDICATE)
     properties = frozenset(WORDS[each] for each in served.properties)
     return Offer(served.service, served.uuid, properties, (SUBSCRIPTION,) if told else ())
+
+
+class Lying(Body):
+    """A sensor on a table: 1 g, and no motion."""
+
+    def __init__(self) -> None:
+        up = np.array([0.0, 0.6, 0.8])
+        forward = np.array([1.0, 0.0, 0.0])
+        super().__init__(name="lying", duration_s=600.0, calibration_given=True, up_sensor=up, forward_sensor=forward)
+        self._felt = np.tile(STANDARD_GRAVITY_MPS2 * up, (BLOCK, 1)), np.zeros((BLOCK, 3))
+
+    def truth(self, t_s: Floats | float) -> tuple[Floats, Floats]:
+        zero = np.zeros(np.atleast_1d(t_s).shape)
+        return zero, zero
+
+    def _motion(self, rate_hz: float, start_s: float, number: int) -> tuple[Floats, Floats]:
+        return self._felt
 
 
 class Bench:

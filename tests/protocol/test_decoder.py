@@ -217,6 +217,42 @@ def test_what_was_filled_before_the_first_live_packet_is_not_given_out_again(new
     assert (indices(decoded), decoded.lost, decoded.duplicates) == (list(range(994, 1004)), 0, 4)
 
 
+def test_a_hole_that_is_closed_is_told_when_the_fetch_is_done(new_sensor: Any) -> None:
+    sensor = new_sensor()
+    frames = [sensor.started(), *sensor.packets(2, 5)]
+    sensor.take(20)
+    frames += sensor.packets(2, 5)
+    decoder = Decoder()
+    decoder.feed(frames)
+    parts = (range(10, 15), range(15, 20), range(22, 27))
+    between = [sensor.motion(part, backfilled=True) for part in parts]
+    live = sensor.packets(1, 5)
+    assert decoder.feed([between[0], live[0], between[1], between[2], between[2]]).filled == ()
+    sensor.take(50)
+    done = fp.Notification(t_host_ns=99, characteristic=CONTROL, data=FetchDone(0, 8, 10, 15, 5).to_bytes())
+    assert decoder.feed([done]).filled == (fp.Filled(0, 10, 10, 99), fp.Filled(0, 22, 5, 99))
+    assert decoder.feed([done]).filled == ()
+
+
+@pytest.mark.parametrize("end", ["link", "stop", "start", "another", "nothing"])
+def test_what_a_fetch_that_was_broken_off_gave_is_told_too(new_sensor: Any, end: str) -> None:
+    sensor = new_sensor()
+    frames = [sensor.started(), *sensor.packets(2, 5)]
+    sensor.take(20)
+    frames += [*sensor.packets(2, 5), sensor.motion(range(10, 15), backfilled=True)]
+    if end == "another":
+        sensor.stream += 1
+    last: dict[str, fp.Frame] = {
+        "link": fp.LinkDown(t_host_ns=99, cause="x"),
+        "stop": sensor.stopped(),
+        "another": sensor.time(),
+        "nothing": fp.Tick(t_host_ns=99),
+    }
+    frames.append(last[end] if end in last else sensor.started())
+    told = [(each.segment, each.first, each.count) for each in Decoder().feed(frames).filled]
+    assert told == ([] if end == "nothing" else [(0, 10, 5)])
+
+
 def test_packets_in_another_order_are_not_lost(new_sensor: Any) -> None:
     sensor = new_sensor()
     start, packets = sensor.started(), sensor.packets(10, 3)
@@ -225,6 +261,7 @@ def test_packets_in_another_order_are_not_lost(new_sensor: Any) -> None:
     assert (decoded.lost, decoded.duplicates, sorted(indices(decoded))) == (0, 0, list(range(30)))
     late = decoded.samples[decoded.samples["flags"] == SampleFlag.BACKFILLED]
     assert late["index"].tolist() == [12, 13, 14]
+    assert decoded.filled == ()  # they came late, but not from the buffer
 
 
 def test_every_packet_twice(new_sensor: Any) -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 import firmware_protocol as fp
 from firmware_protocol.posture_v1.decoder import Decoder
-from firmware_protocol.posture_v1.packets import CONTROL, MOTION, STATUS, Status, motion_fault
+from firmware_protocol.posture_v1.packets import CONTROL, MOTION, STATUS, FetchDone, Status, motion_fault
 from firmware_protocol.samples import SampleFlag
 
 seeds = st.integers(0, 2**32 - 1)
@@ -66,6 +66,9 @@ class Chaos:
     def backfill(self) -> None:
         first = max(0, self.sensor.taken - int(self.rng.integers(1, 400)))
         self.frames.append(self.sensor.motion(range(first, first + self.samples), backfilled=True))
+        if first % 2:
+            done = FetchDone(0, self.sensor.stream, first % 2**32, self.samples, 0)
+            self.frames.append(fp.Notification(t_host_ns=0, characteristic=CONTROL, data=done.to_bytes()))
 
     def garbage(self) -> None:
         where = [MOTION, CONTROL, STATUS][self.rng.integers(3)]
@@ -153,6 +156,7 @@ def joined(parts: list[fp.Decoded]) -> tuple[Any, ...]:
         tuple(segment for part in parts for segment in part.segments),
         sum(part.lost for part in parts),
         sum(part.duplicates for part in parts),
+        tuple(filled for part in parts for filled in part.filled),
     )
 
 
@@ -183,6 +187,17 @@ def test_every_sample_is_given_out_once_and_in_its_place(new_sensor: Any, seed: 
         live = part[part["flags"] & SampleFlag.BACKFILLED == 0]
         assert (np.diff(live["index"]) > 0).all()
         assert (live["index"] >= 0).all()
+
+
+@settings(max_examples=100)
+@given(seed=seeds, steps=st.integers(1, 40))
+def test_what_was_filled_came_late(new_sensor: Any, seed: int, steps: int) -> None:
+    """Each sample that is told as filled is given out once, flagged; those in another order besides are not told."""
+    decoded = Decoder().feed([*chaos(new_sensor, seed, steps), fp.LinkDown(t_host_ns=0, cause="the end")])
+    late = decoded.samples[decoded.samples["flags"] & SampleFlag.BACKFILLED > 0]
+    told = [(each.segment, each.first + k) for each in decoded.filled for k in range(each.count)]
+    assert len(set(told)) == len(told)
+    assert set(told) <= set(zip(late["segment"].tolist(), late["index"].tolist(), strict=True))
 
 
 FATES = ["arrives", "arrives", "arrives", "arrives", "lost", "twice", "swapped"]

@@ -23,8 +23,8 @@ from companion.output.snapshot import Snapshot, SnapshotBuilder
 from companion.posture.events import Marked, RecordingTroubled
 from companion.posture.rows import POSTURE
 from companion.settings import Settings
-from companion.simulator.straight import frames as simulated
 from companion.simulator.stories import body_of
+from companion.simulator.straight import frames as simulated
 from firmware_protocol.frames import Frame, LinkDown, Opened, RecorderTrouble, UserMark
 
 Unfit = Callable[[str], list[str]]
@@ -69,10 +69,10 @@ def test_the_naive_way_falls(unfit: Unfit, name: str) -> None:
 @pytest.mark.parametrize("name", NAMES)
 def test_a_scan_shows_a_hostile_name_as_text(posture: Any, named: Any, unfit: Unfit, name: str) -> None:
     named(NAMES[name])
-    shown = posture("scan", "--timeout", "0.3", "-v")
+    shown = posture("scan", "--timeout", "0.15", "-v")
     assert (shown.code, unfit(shown.out), unfit(shown.err)) == (0, [], [])
     assert len(shown.out.splitlines()) == 2
-    told = posture("scan", "--timeout", "0.3", "--json")
+    told = posture("scan", "--timeout", "0.15", "--json")
     assert (told.code, unfit(told.out), unfit(told.err)) == (0, [], [])
     (found,) = [json.loads(line) for line in told.out.splitlines()]
     assert len(found["name"]) <= 40

@@ -140,7 +140,7 @@ def test_a_setting_changed_in_replay_changes_what_is_said():
 
 
 def test_a_lost_link_is_one_gap_without_good_minutes_and_exact_accounts():
-    frames = frames_of("upright", "link@20+20", duration_s=80)
+    frames = frames_of("upright", "link@20+20", "no-buffer", duration_s=80)
     reports = run(frames, [frames])
     rows = np.concatenate([report.posture for report in reports])
     summary = reports[-1].summary

@@ -120,6 +120,13 @@ async def test_nothing_is_read_in_the_clear(uuid):
         assert caught.value.code == INSUFFICIENT_ENCRYPTION
 
 
+async def test_a_command_is_refused_while_its_answer_could_not_be_told(paired):
+    _, client, _ = paired
+    with pytest.raises(BleakGATTProtocolError) as caught:
+        await client.write_gatt_char(p.CONTROL, START, response=True)
+    assert caught.value.code == 0xFD
+
+
 async def test_nothing_is_written_or_subscribed_in_the_clear():
     async with simulated() as sim, AsyncExitStack() as stack:
         client = await client_of(sim, stack)
@@ -235,6 +242,7 @@ async def test_notifications_can_be_switched_off_again(paired):
     sim, client, _ = paired
     received: list[bytes] = []
     await client.start_notify(p.MOTION, lambda _, data: received.append(bytes(data)))
+    await client.start_notify(p.CONTROL, lambda *_: None)
     await client.write_gatt_char(p.CONTROL, START, response=True)
     await until(lambda: len(received) > 3)
     await client.stop_notify(p.MOTION)
@@ -286,6 +294,7 @@ async def test_no_packet_passes_once_the_link_is_lost_and_none_before():
         await client.pair()
         received: list[p.Motion] = []
         await client.start_notify(p.MOTION, lambda _, data: received.append(p.Motion.from_bytes(bytes(data))))
+        await client.start_notify(p.CONTROL, lambda *_: None)
         await client.write_gatt_char(p.CONTROL, START, response=True)
         await until(lambda: not client.is_connected)
         sent = sim.sensor.firmware.ledger.spans[0]
@@ -299,6 +308,7 @@ async def test_a_program_that_sleeps_over_the_loss_gets_what_was_sent_before_it_
         await client.pair()
         received: list[bytes] = []
         await client.start_notify(p.MOTION, lambda _, data: received.append(bytes(data)))
+        await client.start_notify(p.CONTROL, lambda *_: None)
         await client.write_gatt_char(p.CONTROL, START, response=True)
         await until(lambda: sim.story_s() > 8)
         time.sleep(0.5)  # this program sleeps, and with it everything in it: for 10 s of the story

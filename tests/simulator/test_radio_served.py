@@ -40,6 +40,7 @@ async def connected(radio: RemoteRadio, received: list[bytes], **options) -> Asy
     async with BleakClient(device, backend=radio.client_backend, **options) as client:
         await client.pair()
         await client.start_notify(p.MOTION, lambda _, data: received.append(bytes(data)))
+        await client.start_notify(p.CONTROL, lambda *_: None)
         await client.write_gatt_char(p.CONTROL, START, response=True)
         await until(lambda: len(received) > 2)
         yield client

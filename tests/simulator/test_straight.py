@@ -17,6 +17,7 @@ from firmware_protocol.drivers import Decoded
 from firmware_protocol.frames import ClockPair, Frame, LinkDown, LinkUp, Notification, Opened, Reading, Tick, Written
 from firmware_protocol.posture_v1 import packets as p
 from firmware_protocol.posture_v1.decoder import Decoder
+from firmware_protocol.samples import SampleFlag
 
 S = 1_000_000_000
 G_MPS2 = 9.80665
@@ -108,12 +109,58 @@ def test_a_lost_link_is_made_again(fault: str, down_s: float, up_s: float) -> No
 
 
 def test_a_stream_goes_on_after_a_lost_link() -> None:
-    simulated = host("demo", "link@20+20")
+    simulated = host("demo", "link@20+20", "no-buffer")
     session = list(simulated.frames())
     found = decoded(session)
     assert len(found.segments) == 1
-    assert found.lost == simulated.firmware.ledger.samples(Fate.LOST)
-    assert [p.parse_command(f.data) for f in session if isinstance(f, Written)].count(p.Start(50, 8, 1000, 2)) == 1
+    assert found.lost == simulated.firmware.ledger.samples(Fate.LOST) == 1056
+    assert commands(session) == [p.Time(), p.Start(50, 8, 1000, 2), p.Time(), p.Time(), p.Stop()]
+
+
+def commands(session: list[Frame]) -> list[p.Command]:
+    return [p.parse_command(frame.data) for frame in session if isinstance(frame, Written)]
+
+
+def test_what_an_outage_cost_is_fetched_from_the_buffer() -> None:
+    simulated = host("demo", "link@20+20")
+    session = list(simulated.frames())
+    found, ledger = decoded(session), simulated.firmware.ledger
+    stream = ledger.spans[0].stream
+    assert commands(session)[3:] == [p.Time(), p.Fetch(stream, 984, 1056), p.Stop()]
+    assert (found.lost, found.duplicates, found.malformed) == (0, 0, ())
+    assert len(found.samples) == ledger.taken[0]
+    late = found.samples["index"][found.samples["flags"] & SampleFlag.BACKFILLED > 0]
+    assert late.tolist() == list(range(984, 2040))
+    assert [(filled.segment, filled.first, filled.count) for filled in found.filled] == [(0, 984, 1056)]
+    (_, up_s) = times_s(session, LinkUp)
+    done_s = (found.filled[0].t_host_ns - HEADER.t_host_ns) / S
+    assert up_s + 1056 / 12 * 0.03 < done_s < up_s + 1056 / 12 * 0.03 + 3.0
+    assert ledger.samples(Fate.LOST) == 1056  # they were never sent live
+
+
+def test_two_minutes_take_eighteen_seconds_to_fetch_while_motion_flows() -> None:
+    simulated = host("upright", "link@20+120", duration_s=200.0)
+    session = list(simulated.frames())
+    found = decoded(session)
+    assert (found.lost, found.duplicates) == (0, 0)
+    assert len(found.samples) == simulated.firmware.ledger.taken[0]
+    assert (found.filled[-1].t_host_ns - HEADER.t_host_ns) / S < 160.0
+    arrivals = found.samples[found.samples["flags"] & SampleFlag.BACKFILLED == 0]["t_host_ns"]
+    after = np.diff(arrivals[arrivals > HEADER.t_host_ns + 141 * S])
+    assert after.max() < 0.26 * S
+
+
+def test_a_session_that_ends_during_a_fetch_ends_all_the_same() -> None:
+    simulated = host("upright", "link@10+30", duration_s=43.5)
+    session = list(simulated.frames())
+    found, ledger = decoded(session), simulated.firmware.ledger
+    assert [type(command) for command in commands(session)][-2:] == [p.Fetch, p.Stop]
+    assert times_s(session, Notification)[-1] == pytest.approx(43.5, abs=0.1)
+    assert len(found.samples) + found.lost == ledger.taken[0]
+    assert found.lost > 1000
+    assert found.lost - ledger.never_came(0) in (0, 12)  # one may still have been on its way
+    (filled,) = found.filled
+    assert (filled.first, filled.count) == (480, ledger.samples(Fate.LOST) - found.lost)
 
 
 def test_after_a_reboot_a_new_stream_begins() -> None:
@@ -146,18 +193,20 @@ FAULTS = st.lists(
 )
 
 
-@given(FAULTS, st.integers(0, 5))
+@given(FAULTS, st.sampled_from([[], [], ["no-buffer"]]), st.integers(0, 5))
 @settings(max_examples=25)
-def test_what_was_taken_was_received_or_lost(faults: list[str], seed: int) -> None:
+def test_what_was_taken_was_received_or_lost(faults: list[str], buffer: list[str], seed: int) -> None:
+    faults = faults + buffer
     simulated = host("upright", *faults, duration_s=60.0, seed=seed)
     found = decoded(list(simulated.frames()))
     ledger = simulated.firmware.ledger
-    assert len(found.samples) == ledger.samples(Fate.SENT)
-    assert len(found.samples) + found.lost == sum(ledger.taken.values())
-    assert found.duplicates == 0
-    assert len(found.malformed) == ledger.packets(Fate.GARBAGE, Fate.SHORT)
-    sent = [np.arange(span.first, span.first + span.count) for span in ledger.spans if span.fate is Fate.SENT]
-    assert np.array_equal(found.samples["index"], np.concatenate(sent))
+    whole = np.concatenate([np.arange(first, end) for first, end in ledger.delivered(0)])
+    assert np.array_equal(np.sort(found.samples["index"]), whole)
+    assert len(found.samples) + found.lost == ledger.taken[0]
+    assert (found.lost, found.duplicates) == (ledger.never_came(0), 0)
+    garbled = [span.packets for span in ledger.spans + ledger.backfilled if span.fate in (Fate.GARBAGE, Fate.SHORT)]
+    assert len(found.malformed) == sum(garbled)
+    assert not ledger.backfilled or "no-buffer" not in faults
 
 
 def test_a_fault_at_the_end_leaves_the_rest_untold() -> None:

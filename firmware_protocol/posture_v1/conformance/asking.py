@@ -39,11 +39,14 @@ class SceneEnds(Exception):
     """What this scene needs is not there; the notes say why."""
 
 
-def ask(seen: Evidence, data: bytes, *, blame: str = "answers", fetched: bool = False) -> Asking[Answered | None]:
-    """Write to Control; the answer with its moments, None where none came in two tries or it was refused."""
-    for _ in range(_TRIES):
+def ask(seen: Evidence, data: bytes, *, blame: str = "answers", fetch_s: float = 0.0) -> Asking[Answered | None]:
+    """Write to Control; the answer with its moments, None where none came in two tries or it was refused.
+
+    `fetch_s`: it is a Fetch that may take so long; it is not written again.
+    """
+    for _ in range(1 if fetch_s else _TRIES):
         seen.asked()
-        reply = yield Ask(data, fetched=fetched)
+        reply = yield Ask(data, timeout_s=fetch_s, fetched=True) if fetch_s else Ask(data)
         if isinstance(reply, Answered) and reply.frame is not None:
             return reply
         seen.gave_up()

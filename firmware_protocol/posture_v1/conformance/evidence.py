@@ -10,6 +10,7 @@ from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import Frame, LinkDown, LinkUp, Notification, Reading
 from firmware_protocol.posture_v1.conformance.book import Book
 from firmware_protocol.posture_v1.conformance.rules import RULES, Rule
+from firmware_protocol.posture_v1.conformance.runs import Run
 from firmware_protocol.posture_v1.conformance.steps import Offer
 from firmware_protocol.posture_v1.conformance.watch import Watch
 from firmware_protocol.posture_v1.packets import (
@@ -75,6 +76,7 @@ class Evidence:
         self.info: Info | None = None
         self.info_bytes = b""
         self.answers: list[bytes] = []
+        self.times: list[tuple[TimeAnswer, Run]] = []  # told while that stream ran
         self.clocks: list[Clock] = []
         self.statuses: list[Told] = []
         self.links: list[tuple[int, int | None]] = []  # when Status was subscribed to, when the link ended
@@ -127,6 +129,8 @@ class Evidence:
                 self.watch.started(answer)
             case TimeAnswer(result=Result.OK) as answer:
                 self.watch.told(answer)
+                if self.watch.run is not None:
+                    self.times.append((answer, self.watch.run))
             case Stopped():
                 self.watch.stopped()
             case None if data[:2] == b"\x81\x00" and len(data) > 2:
@@ -148,6 +152,7 @@ class Evidence:
     def subscribed(self) -> None:
         """Status was subscribed to on this link."""
         self.links.append((self.now_ns, None))
+        self._read = None  # what was read before is not told now
 
     def _link_ended(self) -> None:
         if self.links and self.links[-1][1] is None:

@@ -7,7 +7,7 @@ from itertools import pairwise
 
 from firmware_protocol.posture_v1.conformance.asking import Asking, ask, ask_start
 from firmware_protocol.posture_v1.conformance.evidence import Evidence
-from firmware_protocol.posture_v1.conformance.runs import NS_PER_S, Run, line_of
+from firmware_protocol.posture_v1.conformance.runs import NS_PER_S, Line, Run, line_of
 from firmware_protocol.posture_v1.conformance.steps import Ask, Listen, Refused
 from firmware_protocol.posture_v1.conformance.watch import Fetching
 from firmware_protocol.posture_v1.packets import (
@@ -23,6 +23,8 @@ from firmware_protocol.posture_v1.packets import (
 
 _TWINS_S = 1.0
 """So much before and behind the gap is fetched as well: it came live, and must be the same."""
+_SHORTEST_S, _EACH_S = 3.0, 0.1  # patience with a Fetch, and with each packet of it
+_PACKETS = 25
 _LIVE_S = 1.5  # the longest silence of live packets beside a Fetch: they may wait for 1 s
 _LATE_S = 0.3  # for packets behind the answer
 _CLOSE_TICKS = 8.2 + 2.5  # 8 ms, and roundings down to a whole tick
@@ -31,7 +33,7 @@ _CLOSE_TICKS = 8.2 + 2.5  # 8 ms, and roundings down to a whole tick
 def unsupported(seen: Evidence) -> Asking[None]:
     """A sensor without a buffer."""
     data = Fetch(seen.watch.stream or 0, 0, 1).to_bytes()
-    reply = yield from ask(seen, data, blame="fetch-unsupported", fetched=True)
+    reply = yield from ask(seen, data, blame="fetch-unsupported", fetch_s=_SHORTEST_S)
     if reply is not None and reply.frame is not None:
         right = reply.frame.data == Unsupported(6).to_bytes()
         seen.note("fetch-unsupported", right, f"it was answered {reply.frame.data.hex(' ')}")
@@ -47,6 +49,8 @@ def fetches(seen: Evidence, run: Run, info: Info, start: Start) -> Asking[None]:
 
 
 def _gap(seen: Evidence, run: Run, info: Info) -> Asking[None]:
+    if len(run.packets) < 2:
+        return  # nothing came live that could be compared
     holes = [(one.end, two.index) for one, two in pairwise(run.packets)]
     begin, end = max(holes, key=lambda hole: hole[1] - hole[0], default=(0, run.end))
     beside = round(_TWINS_S * run.force.rate_hz)
@@ -73,7 +77,8 @@ def _gap(seen: Evidence, run: Run, info: Info) -> Asking[None]:
 def _fetch(seen: Evidence, run: Run, fetch: Fetch) -> Asking[tuple[FetchDone | None, Fetching]]:
     """One Fetch to its end, and what came of it."""
     fetching = seen.watch.fetching = Fetching(fetch.stream, fetch.first, fetch.count, run.end)
-    reply = yield from ask(seen, fetch.to_bytes(), blame="fetch-counts", fetched=True)
+    patience_s = _SHORTEST_S + _EACH_S * fetch.count / max(1, _in_a_packet(run))
+    reply = yield from ask(seen, fetch.to_bytes(), blame="fetch-counts", fetch_s=patience_s)
     late = len(fetching.packets)
     yield Listen(_LATE_S)
     seen.note("fetch-sent", len(fetching.packets) == late, "a packet came behind the answer")
@@ -99,13 +104,14 @@ def _brought(seen: Evidence, run: Run, fetch: Fetch, done: FetchDone, fetching: 
     came = sum(len(motion.raw) for motion in fetching.packets)
     seen.note("fetch-sent", came <= done.sent, f"{came} came where {done.sent} are told")
     seen.note("fetch-sent", came > 0 or not done.sent, f"none came where {done.sent} are told")
-    at = fetch.first
+    at, line = fetch.first, line_of(max(run.segments, key=len, default=[]))
     for motion in fetching.packets:
         end = motion.index + len(motion.raw)
         inside = at <= motion.index and end <= fetch.first + fetch.count
         seen.note("fetch-order", inside, f"sample {motion.index} came where {at} was the next")
         at = max(at, end)
         _twin(seen, run, motion)
+        _timed(seen, line, motion)
 
 
 def _twin(seen: Evidence, run: Run, motion: Motion) -> None:
@@ -118,7 +124,10 @@ def _twin(seen: Evidence, run: Run, motion: Motion) -> None:
         live = packet.motion.raw[first - packet.index : after - packet.index]
         same = bool((live == motion.raw[first - motion.index : after - motion.index]).all())
         seen.note("fetch-same", same, f"sample {first} or one of the {after - first} from there differs")
-    line = line_of(max(run.segments, key=len, default=[]))
+
+
+def _timed(seen: Evidence, line: Line | None, motion: Motion) -> None:
+    """Its device time against the line through the live ones."""
     if line is not None:
         off = (motion.time_1024 - line.ticks(motion.index) + 32768) % 65536 - 32768
         seen.note("fetch-time", abs(off) <= _CLOSE_TICKS, f"sample {motion.index} is {off / 1.024:+.0f} ms off")
@@ -145,7 +154,7 @@ def _none_at_all(seen: Evidence, run: Run) -> Asking[None]:
 
 def _two(seen: Evidence, run: Run) -> Asking[None]:
     """A second Fetch while the first runs; where the first is done before that, nothing can be said."""
-    first, second = Fetch(run.stream, 0, run.end), Fetch(run.stream, 1, 3)
+    first, second = _many(run), Fetch(run.stream, 1, 3)
     seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
     mark = len(seen.answers)
     for fetch in (first, second):
@@ -162,7 +171,7 @@ def _two(seen: Evidence, run: Run) -> Asking[None]:
 
 def _started_over(seen: Evidence, run: Run, start: Start) -> Asking[None]:
     """Start while a Fetch runs: first the end of the Fetch, then the new stream."""
-    fetch = Fetch(run.stream, 0, run.end)
+    fetch = _many(run)
     seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
     mark = len(seen.answers)
     yield from _put(seen, fetch)
@@ -177,6 +186,15 @@ def _started_over(seen: Evidence, run: Run, start: Start) -> Asking[None]:
     for answer in answers:
         if isinstance(answer, FetchDone):
             _counts(seen, fetch, answer)
+
+
+def _many(run: Run) -> Fetch:
+    """Enough to take a while, whatever the packets hold."""
+    return Fetch(run.stream, 0, max(1, min(run.end, _PACKETS * _in_a_packet(run))))
+
+
+def _in_a_packet(run: Run) -> int:
+    return max((len(packet.motion.raw) for packet in run.packets[-8:]), default=1)
 
 
 def _put(seen: Evidence, fetch: Fetch) -> Asking[None]:

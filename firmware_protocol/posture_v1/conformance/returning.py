@@ -46,7 +46,7 @@ def returning(seen: Evidence) -> Play:
     if not _went_on(seen, before, after):
         return
     first = len(run.packets)
-    if status is not None:
+    if status is not None and run.packets:
         _dropped(seen, run, status)
     yield Listen(_AFTER_S)
     _backlog(seen, run, after, first)

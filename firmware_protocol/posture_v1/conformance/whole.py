@@ -7,7 +7,6 @@ from itertools import pairwise
 
 import numpy as np
 
-from firmware_protocol.errors import ProtocolError
 from firmware_protocol.posture_v1.conformance.evidence import Clock, Evidence
 from firmware_protocol.posture_v1.conformance.runs import (
     JITTER_TICKS,
@@ -24,7 +23,6 @@ from firmware_protocol.posture_v1.packets import (
     Capability,
     StatusFlag,
     TimeAnswer,
-    parse_answer,
 )
 from firmware_protocol.posture_v1.track import ticks_of
 
@@ -32,7 +30,7 @@ _TURN = 1 << 16
 _FIFO_TICKS = TICKS_PER_S / 4  # samples in a chip's FIFO may not have been counted yet (README.md, section 7)
 _CLOCK_SHARE = 0.02
 _CLOCK_SLACK_US = 5_000
-STATUS_EVERY_S, _STATUS_LATE_S = 10.0, 1.5
+STATUS_EVERY_S, _STATUS_LATE_S = 10.0, 1.0
 STATUS_APART_S = 0.7  # a second, less what the radio may do to two notifications
 _STILL_G, _ONE_G_SHARE = 0.05, 0.15
 
@@ -122,33 +120,20 @@ def _ends(seen: Evidence) -> None:
 
 def _agreement(seen: Evidence) -> None:
     """Time answers against the line through the packets of their stream."""
-    for answer in _times_told(seen):
-        runs = [run for run in seen.watch.runs if run.stream == answer.stream and run.force.layout == answer.layout]
-        line = _line_at(runs[-1], answer.index) if runs else None
+    lines = {id(run): [line for line in map(line_of, run.segments) if line is not None] for run in seen.watch.runs}
+    for answer, run in seen.times:
+        line = _line_at(lines[id(run)], answer)
         if line is None:
             continue
         off = _modulo(line.ticks(answer.index) - ticks_of(answer.time_us))
-        period = TICKS_PER_S / runs[-1].force.rate_hz
+        period = TICKS_PER_S / run.force.rate_hz
         told = f"sample {answer.index} would be taken {off / TICKS_PER_S * 1000:+.0f} ms after its time"
         seen.note("time-agrees", -_FIFO_TICKS - JITTER_TICKS <= off <= period + JITTER_TICKS, told)
 
 
-def _times_told(seen: Evidence) -> list[TimeAnswer]:
-    told = []
-    for data in seen.answers:
-        try:
-            answer = parse_answer(data)
-        except ProtocolError:
-            continue
-        if isinstance(answer, TimeAnswer) and answer.layout:
-            told.append(answer)
-    return told
-
-
-def _line_at(run: Run, index: int) -> Line | None:
+def _line_at(lines: list[Line], answer: TimeAnswer) -> Line | None:
     """The line of the segment that a sample number lies in, or just behind."""
-    lines = [line for line in map(line_of, run.segments) if line is not None]
-    near = [line for line in lines if line.first <= index <= line.last + run.force.rate_hz]
+    near = [line for line in lines if line.first <= answer.index <= line.last + answer.rate_hz]
     return near[-1] if near else None
 
 

@@ -1,0 +1,47 @@
+"""A thousand links made and lost leave nothing behind: no task, no descriptor, no connection, no callback."""
+
+import asyncio
+import gc
+from pathlib import Path
+
+import pytest
+from bumble.device import Connection
+
+from companion.link.client import SensorLink
+from companion.link.status import LinkState
+from firmware_protocol import LinkDown, LinkUp
+
+CYCLES = 50
+
+
+def descriptors() -> list[str]:
+    """What this process has open: a number and what it leads to."""
+    links = [each for each in Path("/proc/self/fd").iterdir() if each.is_symlink()]
+    return sorted(f"{each.name} {each.readlink()}" for each in links)
+
+
+def alive(kind: type) -> int:
+    gc.collect()
+    return sum(isinstance(each, kind) for each in gc.get_objects())
+
+
+@pytest.mark.slow
+async def test_a_thousand_losses_leave_nothing_behind(on_air):
+    rig = await on_air(speed=5.0)
+    tasks, open_before = len(asyncio.all_tasks()), descriptors()
+    ups = downs = 0
+    async with rig.running() as supervisor:
+        for _ in range(CYCLES):
+            await rig.until(lambda: supervisor.status.state is LinkState.STREAMING)
+            rig.sim.cut_link()
+            await rig.until(lambda: len(rig.of(LinkDown)) == 1)
+            ups, downs = ups + len(rig.of(LinkUp)), downs + 1
+            rig.frames.clear()
+            rig.statuses.clear()
+            rig.hci.clear()
+        await rig.until(lambda: supervisor.status.state is LinkState.STREAMING)
+    assert (ups, downs) == (CYCLES, CYCLES)
+    await rig.until(lambda: len(asyncio.all_tasks()) <= tasks)
+    assert descriptors() == open_before
+    assert alive(SensorLink) <= 1
+    assert alive(Connection) <= 4  # those that the last exchange may still hold
