@@ -4,7 +4,7 @@ Pure. At its heart a driver is a match, two scripts and a decoder; the rest says
 of its sensor. It may live in someone else's package, under the entry-point group `posture_companion.drivers`.
 """
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from enum import Enum, StrEnum
 from functools import cache
@@ -155,9 +155,6 @@ class Driver:
     one."""
     new_backfill: Callable[[], Backfill] | None = None
     """For a sensor that may have a buffer; None: what was missed is gone."""
-    settle: Callable[[Iterable[Frame]], Iterator[Frame]] | None = None
-    """From a session's frames as they came to the same with every packet that came late in its place, as if it had come
-    when it was due; None: nothing ever comes late."""
     broadcasts: bool = False
     """Motion comes in advertisements: the sensor is listened to, never connected to. The scripts have no steps."""
     secret: str = ""

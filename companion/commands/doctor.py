@@ -204,14 +204,16 @@ async def _heard(addresses: Sequence[str]) -> "list[Found]":
 
 def _met(sensor: Sensor, found: "Sequence[Found] | None", told: "Bluez | None", where: Places) -> "Met":
     from companion.commands.examining import Met
+    from companion.commands.last_battery import last_battery
 
-    address = sensor.address.casefold()
+    address, pairing = sensor.address.casefold(), _pairing_of(sensor.driver)
     return Met(
         found=next((each for each in found or () if each.address.casefold() == address), None),
         known=None if told is None else told.devices.get(sensor.address.upper()),
         asked=told is not None and told.trouble is None,
         monitor=_monitor_on(where.data / f"{sensor.alias}.lock"),
-        pairing=_pairing_of(sensor.driver),
+        pairing=pairing,
+        earlier=None if pairing is None else last_battery(where, sensor),
     )
 
 

@@ -5,6 +5,7 @@ Pure. Knows: what was asked, and how troubles are mended. Must never know: how i
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from companion.commands.remedies import System, installing, remedy
 from companion.commands.store import Sensor
@@ -151,6 +152,7 @@ class Met:
     asked: bool  # whether BlueZ could be asked
     monitor: str  # the process of a monitor that is on it; "" where there is none
     pairing: Pairing | None  # None: no such driver any more
+    earlier: tuple[float, datetime] | None = None  # its battery (per cent) in its last recording, and when that began
 
 
 def of_sensor(sensor: Sensor, met: Met, scanned: bool, system: System) -> Iterator[Check]:
@@ -202,12 +204,16 @@ def _bond(sensor: Sensor, met: Met, system: System) -> Check:
 
 
 def _battery(sensor: Sensor, met: Met) -> Check:
+    alias = sensor.alias
     told = (met.found and met.found.battery, met.known and met.known.battery_pct)
     level = next((each for each in told if each is not None), None)
-    if level is None:
-        says = "Not known: it tells only while it is connected (`posture monitor` shows it)."
-        return Check("battery", None, says, alias=sensor.alias)
-    return Check("battery", True, f"{level:.0f} %.", alias=sensor.alias)
+    if level is not None:
+        return Check("battery", True, f"{level:.0f} %.", alias=alias)
+    if met.earlier is not None:
+        level, began = met.earlier
+        says = f"Not known now; {level:.0f} % at the end of its last recording, begun {began:%Y-%m-%d %H:%M} UTC."
+        return Check("battery", None, says, alias=alias)
+    return Check("battery", None, "Not known: it tells only while it is connected.", alias=alias)
 
 
 # ---- this program

@@ -96,7 +96,9 @@ class LineListener:
                 self._put(self._voice.end(report.summary))
 
     def link(self, status: "LinkStatus") -> None:
-        """Say what became of the link, to people."""
+        """Say what became of the link, to people; tries to make it again are many, and each says nothing new."""
+        if status.lost_since_ns is not None and status.state.value in ("connecting", "starting"):
+            return
         if isinstance(self._voice, PlainVoice):
             self._put(self._voice.link(link_words(status)))
 

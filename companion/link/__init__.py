@@ -7,10 +7,15 @@ Nothing is imported here, so that `companion.link.sequencer` and `companion.link
     radio.py       which Bluetooth to use: the system's own, or a simulated one
     scan.py        who is in range
     client.py      one connection: checks services, pairs, runs a driver's scripts
+    partings.py    ends of connections that nobody has to wait for
     liveness.py    when the last sample came
     supervisor.py  keeps one sensor connected for as long as it takes
     listener.py    the same for a sensor that only advertises
     status.py      what the link is doing, for a screen
+    reasons.py     why it went, and what keeps it from coming back
+    conditions.py  whether this computer's Bluetooth can be used
+    bluez_watch.py what Linux says of that, on its message bus
+    wakefulness.py whether this computer slept
     waiting.py     waiting that has an end
     errors.py      bleak's exceptions, translated
 """

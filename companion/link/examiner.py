@@ -125,6 +125,8 @@ class Examiner:
             await self._leave("link lost")
             await self._return()
         self.evidence.note("link", False, f"it was lost {SCENE_TRIES} times during: {scene.title}")
+        if not self._bonded:
+            self.evidence.over = "no link lasts long enough"
 
     async def close(self) -> None:
         """Leave the sensor as a host does: stopped, and disconnected. Raises nothing."""

@@ -1,4 +1,4 @@
-"""The books of a short life: sensor, decoder and session agree to the last sample, and would tell where they did not."""
+"""The books of a short life: sensor, decoder and session agree to the last sample, and tell where they do not."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import replace

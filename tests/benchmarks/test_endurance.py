@@ -40,9 +40,9 @@ def test_time_passes_while_the_loop_waits_and_in_the_right_order(endurance: Modu
 
 
 @pytest.mark.slow
-def test_twenty_minutes_of_a_session_leave_no_trace(endurance: ModuleType) -> None:
-    marks, held = endurance.run(1 / 3, mark_s=240, speed=2000)
-    assert len(marks) == 4 or len(marks) == 5
+def test_a_quarter_of_an_hour_of_a_session_leave_no_trace(endurance: ModuleType) -> None:
+    marks, held = endurance.run(1 / 4, mark_s=180, speed=2000)
+    assert len(marks) in (4, 5)
     assert len({mark.descriptors for mark in marks}) == 1
     assert max(mark.tasks for mark in marks) - min(mark.tasks for mark in marks) <= 2
     assert max(mark.threads for mark in marks) - min(mark.threads for mark in marks) <= 1
@@ -50,7 +50,7 @@ def test_twenty_minutes_of_a_session_leave_no_trace(endurance: ModuleType) -> No
     assert endurance.growth_mb(marks) < endurance.WANTED_GROWTH_MB
     assert held["closed"]
     assert held["damage"] == []
-    assert (held["duplicates"], held["outages"]) == (0, 1)
+    assert (held["duplicates"], held["outages"]) == (0, 2), "a link that was lost, and a restart"
     assert held["alerts"] == held["alert_lines"]
-    assert abs(held["duration_s"] - 1200) < 15
-    assert 55_000 < held["samples"] + held["lost_samples"] <= 60_100
+    assert abs(held["duration_s"] - 900) < 15
+    assert 40_000 < held["samples"] + held["lost_samples"] <= 45_100

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from bluez_bench import Air, Bluetooth, Commands
+from bluez_bench import OUT, Air, Bluetooth, Commands
 
 IN_GUEST = "BLUEZ_GUEST" in os.environ
 WHY_NOT = (
@@ -58,7 +58,9 @@ def air(nothing_on_air: Air, bluetooth: Bluetooth) -> Air:
 
 
 @pytest.fixture
-def posture(tmp_path: Path) -> Commands:
-    """The `posture` command with nothing stored yet."""
+def posture(tmp_path: Path) -> Iterator[Commands]:
+    """The `posture` command with nothing stored yet; what it has stored is kept outside of the guest."""
     ours = {name: value for name, value in os.environ.items() if not name.startswith("POSTURE_")}
-    return Commands(tmp_path / "data", {**ours, "POSTURE_DATA_DIR": str(tmp_path / "data")})
+    yield Commands(tmp_path / "data", {**ours, "POSTURE_DATA_DIR": str(tmp_path / "data")})
+    if (tmp_path / "data").is_dir():
+        shutil.copytree(tmp_path / "data", OUT / tmp_path.name)

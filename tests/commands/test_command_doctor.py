@@ -5,6 +5,7 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Sequence
 from contextlib import asynccontextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -218,6 +219,41 @@ def test_a_sensor_that_is_not_there(posture: Any, computer: Any, paired: Sensor)
     assert (found["bond"]["ok"], found["bond"]["fix"]) == (None, "posture pair back")
     assert found["battery"]["ok"] is None
     assert "sensors" not in found
+
+
+def test_the_battery_of_its_last_recording(posture: Any, computer: Any, paired: Sensor, data_dir: Path) -> None:
+    from companion.recording import RecordingWriter
+    from firmware_protocol.frames import Closed, Notification, Opened
+    from firmware_protocol.posture_v1.packets import STATUS, Status
+
+    computer()
+    (data_dir / "sessions").mkdir()
+    origins = {
+        "2026-11-20T180000Z": ("live", 70),
+        "2026-11-21T180000Z": ("live", 64),
+        "2026-11-22T180000Z": ("simulated", 5),
+    }
+    for began, (origin, level) in origins.items():
+        opened = Opened(
+            t_host_ns=0,
+            session_id=began,
+            driver="posture_v1",
+            device="back",
+            utc_ns=int(datetime.fromisoformat(began).timestamp()) * 10**9,
+            zone="UTC",
+            software_version="0",
+            origin=origin,
+        )
+        levels = [level + 5, level, 255]
+        told = [Status(7, 8, k, 0, 0, k, each, 20).to_bytes() for k, each in enumerate(levels)]
+        frames = [Notification(t_host_ns=k, characteristic=STATUS, data=data) for k, data in enumerate(told)]
+        writer = RecordingWriter.create(data_dir / "sessions" / f"{began}_back.posture", threaded=False)
+        for number, frame in enumerate([opened, *frames]):
+            assert writer.put(number, frame)
+        writer.close(Closed(t_host_ns=9, reason="stopped", count=4))
+    found = checks_of(posture("doctor", "--json").out)["battery"]
+    assert found["ok"] is None
+    assert found["says"] == "Not known now; 64 % at the end of its last recording, begun 2026-11-21 18:00 UTC."
 
 
 def test_a_sensor_that_is_connected_already(posture: Any, computer: Any, paired: Sensor) -> None:

@@ -48,6 +48,18 @@ def every_kind(text: str) -> Iterator[Event]:
             "episode 3 over after 1 min 15 s: back in range; peak 16.2°, mean 14.0°, 1 alert",
         ),
         (
+            happened.GapFilled(t_session_ns=0, from_ns=7 * S, to_ns=130 * S, samples=6150),
+            "2 min 03 s of missing data came out of the sensor's buffer",
+        ),
+        (
+            happened.GapFilled(t_session_ns=0, from_ns=7 * S, to_ns=60 * S, samples=36, pieces=3),
+            "36 missing samples came out of the sensor's buffer",
+        ),
+        (
+            happened.GapFilled(t_session_ns=0, from_ns=0, to_ns=S // 50, samples=1),
+            "1 missing sample came out of the sensor's buffer",
+        ),
+        (
             happened.AlertRaised(t_session_ns=0, episode=1, number=1, angle_deg=15.1, forward_ns=30_000_000_000),
             "ALERT: forward of your baseline for 30 s, now 15.1°",
         ),

@@ -475,6 +475,14 @@ class LastFetchedLater(Altered):
         return [out]
 
 
+class Stalls(Altered):
+    """Live packets wait for the end of a Fetch, and are dropped."""
+
+    def outgoing(self, out: Outgoing) -> list[Outgoing]:
+        waits = out.characteristic == p.MOTION and not out.data[0] & 8 and self._fetching is not None
+        return [] if waits else [out]
+
+
 class DropsFetch(Firmware):
     """A Start lets a Fetch go unanswered."""
 
@@ -607,7 +615,7 @@ def set_bit_3(packet: bytearray) -> None:
 
 def other_stream(packet: bytearray) -> None:
     """A stream that nobody announced."""
-    packet[1] = (packet[1] + 9) % 256
+    packet[1] = (packet[1] + 128) % 256
 
 
 def never_gone(data: bytes) -> bytes:

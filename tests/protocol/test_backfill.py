@@ -273,6 +273,7 @@ def test_a_fetch_that_is_broken_off_goes_on_after_the_link_is_back(told: Any) ->
     for kept in range(100, 600, 100):
         assert session.asked().first == gap[kept - 100]
         session.sends(gap[kept - 100 : kept])
+        session.live(1)
         down = session.sensor.true_ns
         session.hear(fp.LinkDown(t_host_ns=int(down), cause="x"))
         session.script.close()

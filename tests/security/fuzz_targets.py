@@ -31,9 +31,8 @@ _KINDS = (fp.Notification, fp.Reading, fp.Written)
 # ---- decoders: the first byte names the driver, then frames follow
 
 
-@cache
-def _drivers() -> tuple[fp.Driver, ...]:
-    return tuple(sorted(fp.drivers(), key=lambda each: each.name))
+_DRIVERS = tuple(sorted(fp.drivers(), key=lambda each: each.name))
+"""Loaded now, so that the search sees where they go."""
 
 
 @cache
@@ -49,8 +48,7 @@ def _characteristics(name: str) -> tuple[str, ...]:
 
 def frames_of(data: bytes) -> tuple[fp.Driver, list[fp.Frame]]:
     """The frames that these bytes spell, for which driver."""
-    drivers = _drivers()
-    driver = drivers[(data[0] if data else 0) % len(drivers)]
+    driver = _DRIVERS[(data[0] if data else 0) % len(_DRIVERS)]
     known, t_ns, at, found = _characteristics(driver.name), 0, 1, list[fp.Frame]()
     while at + _HEAD.size <= len(data) and len(found) < 200:
         kind, where, step, length = _HEAD.unpack_from(data, at)
@@ -75,7 +73,7 @@ def _frame(kind: int, characteristic: str, t_ns: int, body: bytes) -> fp.Frame:
 
 def bytes_of(driver: fp.Driver, given: list[fp.Frame]) -> bytes:
     """Frames spelled as bytes: seeds of the search."""
-    known, spelled = _characteristics(driver.name), bytes([_drivers().index(driver)])
+    known, spelled = _characteristics(driver.name), bytes([_DRIVERS.index(driver)])
     for frame in given:
         body, where, kind = b"", 0, 6
         if isinstance(frame, _KINDS):
@@ -200,7 +198,7 @@ TARGETS: dict[str, Target] = {
 def seeds(name: str) -> list[bytes]:
     """Sound bytes to begin with."""
     if name in ("decoders", "sessions"):
-        return [bytes_of(each, _sound(each)) for each in _drivers()]
+        return [bytes_of(each, _sound(each)) for each in _DRIVERS]
     if name == "messages":
         return [frame.data for frame in _sound(fp.driver("posture_v1")) if isinstance(frame, fp.Notification)][:6]
     if name == "rows":

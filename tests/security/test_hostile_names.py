@@ -1,8 +1,9 @@
-"""T1, T2, T4: a name from the air, and text in a file, reach terminal, page and tables as plain text or not at all."""
+"""T1, T2, T4, T16: a name from the air, and text in a file, reach terminal, page and tables as text or not at all."""
 
 import csv
 import io
 import json
+import logging
 import re
 from collections.abc import Callable
 from dataclasses import fields, replace
@@ -15,6 +16,7 @@ import pytest
 from fake_air import packets_backend
 from rich.console import Console
 
+from companion.commands.ending import log_to_stderr
 from companion.commands.opening import opening
 from companion.link.radio import Radio
 from companion.link.scan import scan
@@ -227,3 +229,17 @@ async def drawn_of(snapshot: Snapshot) -> list[str]:
     async with app.run_test(size=(100, 30)) as pilot:
         await pilot.pause(0.2)
         return ["".join(segment.text for segment in line) for line in app.screen._compositor.render_strips()]
+
+
+def test_a_log_line_quotes_it_as_text(capfd: pytest.CaptureFixture[str], unfit: Unfit) -> None:
+    log_to_stderr(True)
+    logging.getLogger("companion.link").debug("the sensor said %s", HOSTILE)
+    try:
+        raise ValueError(HOSTILE)
+    except ValueError:
+        logging.getLogger("companion.link").exception("and so")
+    log_to_stderr(False)
+    err = capfd.readouterr().err
+    assert unfit(err) == []
+    assert "the sensor said" in err
+    assert "ValueError" in err

@@ -35,7 +35,8 @@ from firmware_protocol.frames import (
 )
 from firmware_protocol.posture_v1.packets import MOTION
 
-T0_NS, S = 5_000_000_000_000, 1_000_000_000
+T0_NS, UTC_NS, S = 5_000_000_000_000, 1_760_000_000_000_000_000, 1_000_000_000
+MIDNIGHT_NS = 1_759_960_800 * S  # of 9 October 2025 in Paris
 BACKFILLED = 8
 Frames = list[Frame]
 
@@ -47,7 +48,7 @@ def header(story: str) -> Opened:
         session_id="a",
         driver="posture_v1",
         device="simulated",
-        utc_ns=1_760_000_000_000_000_000,
+        utc_ns=UTC_NS,
         zone="Europe/Paris",
         settings_json=in_force.to_json(),
         calibration_json=declared(body.up_sensor, body.forward_sensor, in_force),
@@ -90,8 +91,8 @@ def without_alerts(whole: Whole) -> list[str]:
 COUNTS = ("samples", "lost_samples", "duplicates", "malformed")
 
 
-def assert_consistent(view: Whole, life: Whole) -> None:
-    """What holds for any two views of one session."""
+def assert_consistent(view: Whole, life: Whole, utc_ns: int = UTC_NS) -> None:
+    """What holds for any two views of one session, which began at `utc_ns`."""
     assert [view.summary[name] for name in COUNTS] == [life.summary[name] for name in COUNTS]
     starts, ends = events(view, SlouchStarted), events(view, SlouchEnded)
     assert len(starts) == len(ends) == view.summary["episodes"]
@@ -101,9 +102,8 @@ def assert_consistent(view: Whole, life: Whole) -> None:
     assert not events(view, GapFilled)
     places = [place for place, _ in view.told]
     assert places == sorted(places)
-    judged = Judged(
-        header=header("slouch"), summary=view.summary, posture=view.posture, events=tuple(e for _, e in view.told)
-    )
+    opened, told = replace(header("slouch"), utc_ns=utc_ns), tuple(event for _, event in view.told)
+    judged = Judged(header=opened, summary=view.summary, posture=view.posture, events=told)
     for table in ("minutes", "days"):
         rows = list(rows_of(table, judged))
         for name in ("duration_s", "no_data_s", "forward_s", "still_s"):
@@ -151,6 +151,15 @@ def test_without_a_buffer_both_views_are_the_same_bits() -> None:
     assert view.posture.tobytes() == life.posture.tobytes()
     assert view.told == life.told
     assert view.summary == life.summary | {"view": "settled"}
+
+
+def test_midnight_in_an_outage_that_was_filled_cuts_it_in_two() -> None:
+    frames, utc_ns = frames_of("slouch", "link@20+25", duration_s=75), MIDNIGHT_NS - 32 * S
+    frames[0] = replace(header("slouch"), utc_ns=utc_ns)
+    life, view = lived(frames), seen(frames)
+    assert_consistent(view, life, utc_ns)
+    judged = Judged(header=frames[0], summary=view.summary, posture=view.posture, events=())
+    assert [(part.day.day, len(part.posture)) for part in judged.days()] == [(8, 160), (9, len(view.posture) - 160)]
 
 
 def test_what_is_never_filled_stays_an_outage() -> None:

@@ -235,10 +235,10 @@ def test_a_lost_link_ends_a_fetch_without_an_answer() -> None:
     firmware.write(p.CONTROL, p.Fetch(stream, 0, 240).to_bytes(), 10 * S)
     out = out_of_range(firmware, 11, 15)
     assert len([packet for packet in motions(out) if packet.backfilled]) == 20  # till 10.6 s: that one was through
-    firmware.write(p.CONTROL, p.Fetch(stream, 240, 240).to_bytes(), 15 * S)
+    firmware.write(p.CONTROL, p.Fetch(stream, 0, 720).to_bytes(), 15 * S)  # it would take 1.8 s
     firmware.advance(15 * S + 100 * MS)
     firmware.disconnected(15 * S + 100 * MS)
-    connected(firmware, 16 * S)
+    connected(firmware, 15 * S + 500 * MS)
     out = firmware.advance(20 * S)
     assert answers(out) == []
     assert not any(packet.backfilled for packet in motions(out))

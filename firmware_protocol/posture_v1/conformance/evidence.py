@@ -18,6 +18,7 @@ from firmware_protocol.posture_v1.packets import (
     MOTION,
     STATUS,
     Answer,
+    FetchDone,
     Info,
     Result,
     Started,
@@ -133,6 +134,8 @@ class Evidence:
                     self.times.append((answer, self.watch.run))
             case Stopped():
                 self.watch.stopped()
+            case FetchDone() as answer:
+                self.watch.fetched(answer)
             case None if data[:2] == b"\x81\x00" and len(data) > 2:
                 self.watch.astray(data[2])
 

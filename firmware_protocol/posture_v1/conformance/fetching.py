@@ -79,9 +79,7 @@ def _fetch(seen: Evidence, run: Run, fetch: Fetch) -> Asking[tuple[FetchDone | N
     fetching = seen.watch.fetching = Fetching(fetch.stream, fetch.first, fetch.count, run.end)
     patience_s = _SHORTEST_S + _EACH_S * fetch.count / max(1, _in_a_packet(run))
     reply = yield from ask(seen, fetch.to_bytes(), blame="fetch-counts", fetch_s=patience_s)
-    late = len(fetching.packets)
     yield Listen(_LATE_S)
-    seen.note("fetch-sent", len(fetching.packets) == late, "a packet came behind the answer")
     seen.watch.fetching = None
     answer = seen.parsed(reply.frame.data) if reply is not None and reply.frame is not None else None
     if answer is not None and not isinstance(answer, FetchDone):
@@ -175,9 +173,10 @@ def _started_over(seen: Evidence, run: Run, start: Start) -> Asking[None]:
     seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
     mark = len(seen.answers)
     yield from _put(seen, fetch)
-    started = yield from ask_start(seen, start)
+    started = yield from ask_start(seen, start, rule="fetch-start")
+    yield from _until_answered(seen, mark, 1)
+    yield Listen(_LATE_S)
     seen.watch.fetching = None
-    yield Listen(0.5)
     answers = [seen.parsed(data) for data in seen.answers[mark:]]
     kinds = [type(answer) for answer in answers]
     if started and Started in kinds:

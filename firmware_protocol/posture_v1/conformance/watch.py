@@ -8,6 +8,7 @@ from firmware_protocol.frames import Notification
 from firmware_protocol.posture_v1.conformance.book import Note
 from firmware_protocol.posture_v1.conformance.runs import NS_PER_S, Force, Packet, Run
 from firmware_protocol.posture_v1.packets import (
+    FetchDone,
     Layout,
     Motion,
     Started,
@@ -29,6 +30,7 @@ class Fetching:
         self.stream, self.first, self.count = stream, first, count
         self.frontier = frontier  # the next live sample when it was asked
         self.packets: list[Motion] = []
+        self.done = False
 
     def asks_for(self, motion: Motion) -> bool:
         """Whether a packet lies within what was asked, in samples that were taken before."""
@@ -59,6 +61,7 @@ class Watch:
     def started(self, answer: Started) -> None:
         """A Start was done."""
         self._note("start-order", answer.stream not in self._early, f"Motion of stream {answer.stream} came first")
+        self.fetching = None  # a Start ends it
         self._early = [stream for stream in self._early if stream != answer.stream]
         self._begin(answer, begun=True)
 
@@ -75,6 +78,12 @@ class Watch:
         if self.run is not None:
             self.ended = self.run
         self.run, self._due_since_ns = None, None
+
+    def fetched(self, answer: FetchDone) -> None:
+        """A Fetch was answered."""
+        fetching = self.fetching
+        if fetching is not None and (answer.stream, answer.first) == (fetching.stream, fetching.first):
+            fetching.done = True
 
     def astray(self, stream: int) -> None:
         """A Start that should have been refused was not: its stream is nobody's business."""
@@ -170,6 +179,7 @@ class Watch:
             self._note("motion-live", False, f"sample {motion.index} has it, and nothing was fetched")
             return
         self._note("fetch-bit", True, "")
+        self._note("fetch-sent", not self.fetching.done, f"sample {motion.index} came behind it")
         self.fetching.packets.append(motion)
 
     def _live(self, run: Run, packet: Packet) -> None:
