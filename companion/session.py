@@ -292,7 +292,6 @@ class Session:
         self._stream.tell(Snoozed(t_session_ns=now_ns, until_ns=until_ns))
 
     def _end(self, t_host_ns: int) -> None:
-        self._flow([], [], t_host_ns)
         self._ended = True
         period_ns = self._periods_ns.get(max(self._periods_ns, default=-1), 0)
         self._stream.step(end_of(t_host_ns, self.header.t_host_ns, period_ns))

@@ -7,6 +7,8 @@ Nothing is imported here, so that `companion.link.sequencer` and `companion.link
     radio.py       which Bluetooth to use: the system's own, or a simulated one
     scan.py        who is in range
     client.py      one connection: checks services, pairs, runs a driver's scripts
+    agent.py       pairs through BlueZ, with an agent of our own
+    bonds.py       whether a sensor accepts this computer's keys
     partings.py    ends of connections that nobody has to wait for
     liveness.py    when the last sample came
     supervisor.py  keeps one sensor connected for as long as it takes

@@ -162,7 +162,8 @@ class Examiner:
                     continue
                 raise
             self._address, self._link = found.address, link
-            self._tell(LinkUp(t_host_ns=self._clock(), address=link.address, mtu=link.mtu))
+            mtu = link.mtu if link.shows_refusals else None  # BlueZ may tell the smallest one at first
+            self._tell(LinkUp(t_host_ns=self._clock(), address=link.address, mtu=mtu))
             return None if found.rssi is None else found.advertisement.service_uuids
         raise lost()
 

@@ -11,7 +11,7 @@ from companion.link.conditions import Conditions
 from companion.link.status import FORGOTTEN, LINK_LOST, SERVICE_STOPPED, cause_of
 from firmware_protocol import ScriptRefused
 
-TELL_S = 0.3
+TELL_S = 0.5
 """BlueZ tells of the link first and of the adapter 30 ms later (5.66, in a slow virtual machine)."""
 
 MAX_DEATHS = 2  # of BlueZ while it connects to a sensor that it has keys for

@@ -213,6 +213,13 @@ class Running:
         found = [{**json.loads(line), "came_s": came_s} for came_s, line in list(self.lines) if line.startswith("{")]
         return [each for each in found if not kind or each["type"] == kind]
 
+    def newest(self, kind: str) -> dict[str, Any]:
+        """Its newest JSON line of one type; empty where there is none yet. Reads no more than it must."""
+        for _, line in reversed(self.lines):
+            if line.startswith("{") and (found := json.loads(line))["type"] == kind:
+                return dict(found)
+        return {}
+
     def events(self, name: str = "") -> list[dict[str, Any]]:
         """Its event lines so far."""
         return [each for each in self.told("event") if not name or each["event"] == name]

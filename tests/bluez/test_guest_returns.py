@@ -75,4 +75,6 @@ def returned(air: Air, monitor: Running) -> Return:
     monitor.wait_until(lambda: air.told()["connected"], "the sensor to be connected")
     connected_s = time.monotonic() - back_s
     monitor.wait_until(lambda: air.told()["sent"] > sent, "samples after the return")
-    return Return(round(connected_s, 2), round(time.monotonic() - back_s, 2), monitor.descriptors)
+    sending_s = time.monotonic() - back_s
+    monitor.wait_until(lambda: monitor.newest("posture")["sagittal_deg"] is not None, "an angle")
+    return Return(round(connected_s, 2), round(sending_s, 2), monitor.descriptors)

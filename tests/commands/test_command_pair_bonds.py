@@ -22,6 +22,8 @@ from firmware_protocol import driver
 
 STALE = "The sensor does not accept the keys that this computer has for it: it was reset, or another one poses as it."
 OURS, OTHER = b"\x01" * 16, b"\x02" * 16
+MONITOR = ("monitor", "--plain", "--duration", "5")
+CALIBRATE = pytest.param(("calibrate", "--plain"), marks=pytest.mark.slow)
 FORGET = "Forget this computer's old keys for it, and pair anew? [y/N] "
 
 
@@ -130,7 +132,12 @@ def test_refused_keys_are_told_and_left_alone_where_nobody_can_be_asked(posture,
     assert not (data_dir / "sensors.json").exists()
 
 
-@pytest.mark.parametrize("words", [("monitor", "--plain", "--duration", "5"), ("calibrate", "--plain")])
+def test_without_a_name_the_advice_has_none(posture, in_range) -> None:
+    in_range(stale=True)
+    assert posture("pair").err.endswith("If it was reset, this mends it: posture pair --forget\n")
+
+
+@pytest.mark.parametrize("words", [MONITOR, CALIBRATE])
 def test_monitor_and_calibrate_name_the_cause_and_what_mends_it(posture, in_range, data_dir: Path, words) -> None:
     in_range()
     assert posture("pair", "back").code == 0
@@ -154,7 +161,7 @@ def test_forget_is_no_matter_where_there_are_no_keys(posture, in_range) -> None:
     assert posture("pair", "back", "--forget").code == 0
 
 
-@pytest.mark.parametrize("line", ["y", "YES"])
+@pytest.mark.parametrize("line", ["y", pytest.param("YES", marks=pytest.mark.slow)])
 def test_somebody_at_the_terminal_may_consent(posture, in_range, answers, data_dir: Path, line: str) -> None:
     in_range(stale=True)
     answers(line)
@@ -164,7 +171,7 @@ def test_somebody_at_the_terminal_may_consent(posture, in_range, answers, data_d
     assert identity_kept(data_dir) == OURS.hex()
 
 
-@pytest.mark.parametrize("line", ["", "n", "forget"])
+@pytest.mark.parametrize("line", ["", pytest.param("n", marks=pytest.mark.slow)])
 def test_anything_but_yes_leaves_the_keys(posture, in_range, answers, data_dir: Path, line: str) -> None:
     bonded = in_range(stale=True)
     answers(line)
@@ -186,7 +193,7 @@ def another_under_the_name(posture, in_range, data_dir: Path) -> list[Any]:
     return in_range(OTHER)
 
 
-@pytest.mark.parametrize("words", [(), ("--forget",), ("--address", SENSOR_ADDRESS)])
+@pytest.mark.parametrize("words", [("--forget",), pytest.param(("--address", SENSOR_ADDRESS), marks=pytest.mark.slow)])
 def test_another_sensor_does_not_get_a_known_name_unasked(posture, in_range, data_dir: Path, words) -> None:
     bonded = another_under_the_name(posture, in_range, data_dir)
     ran = posture("pair", "back", *words)
@@ -238,7 +245,7 @@ def test_the_same_sensor_paired_again_keeps_its_calibration(posture, in_range, d
 
 
 @pytest.mark.parametrize(("identity", "kind"), [(OTHER, Firmware), (OURS, Mute)], ids=["another", "mute"])
-@pytest.mark.parametrize("words", [("monitor", "--plain", "--duration", "5"), ("calibrate", "--plain")])
+@pytest.mark.parametrize("words", [MONITOR, CALIBRATE])
 def test_nothing_of_an_impostor_becomes_a_session(
     posture, in_range, data_dir: Path, words, identity: bytes, kind: type[Firmware]
 ) -> None:

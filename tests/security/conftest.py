@@ -65,26 +65,26 @@ def posture(data_dir: Path, capfd: pytest.CaptureFixture[str]) -> Iterator[Postu
 class Named(Firmware):
     """Our own sensor under another name."""
 
-    def __init__(self, name: str, story: str = "upright") -> None:
-        super().__init__(body_of(story))
-        self._name = name
+    def __init__(self, name: str, number: int = 1) -> None:
+        super().__init__(body_of("upright"))
+        self._name, self._address = name, f"F4:12:3D:5A:70:{number:02X}"
 
     @property
     def appearance(self) -> Appearance:
-        return replace(super().appearance, name=self._name)
+        return replace(super().appearance, name=self._name, address=self._address)
 
 
-Surround = Callable[[Callable[[], Any]], None]
+Surround = Callable[[Callable[[], list[Any]]], None]
 
 
 @pytest.fixture
 def around(monkeypatch: pytest.MonkeyPatch) -> Surround:
-    """Puts a sensor in range of the real commands, in place of the system's Bluetooth; a new one for each command."""
+    """Puts sensors in range of the real commands, in place of the system's Bluetooth; new ones for each command."""
 
-    def surround(make: Callable[[], Any]) -> None:
+    def surround(make: Callable[[], list[Any]]) -> None:
         @asynccontextmanager
         async def on_air(_act: object) -> AsyncIterator[Air]:
-            async with SimulatedRadio(make()) as simulated:
+            async with SimulatedRadio(*make()) as simulated:
                 yield Air(Radio(simulated.scanner_backend, simulated.client_backend, simulated.adapter_backend))
 
         for room in ("meeting", "scan", "live"):
@@ -94,9 +94,9 @@ def around(monkeypatch: pytest.MonkeyPatch) -> Surround:
 
 
 @pytest.fixture
-def named(around: Surround) -> Callable[[str], None]:
-    """`named("a name")`: our own sensor is in range, under this name."""
-    return lambda name: around(lambda: Named(name))
+def named(around: Surround) -> Callable[..., None]:
+    """`named("a name", ...)`: our own sensors are in range, under these names."""
+    return lambda *names: around(lambda: [Named(name, number + 1) for number, name in enumerate(names)])
 
 
 _BIDI = {"LRE", "RLE", "LRO", "RLO", "PDF", "LRI", "RLI", "FSI", "PDI"}

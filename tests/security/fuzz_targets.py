@@ -20,6 +20,7 @@ import firmware_protocol as fp
 from companion.errors import RecordingError
 from companion.recording import RecordingWriter, codec, open_recording
 from companion.session import Session
+from companion.views import settled
 from firmware_protocol.devices import imported
 from firmware_protocol.posture_v1 import packets as p
 
@@ -108,16 +109,34 @@ def sessions(data: bytes) -> None:
         t_host_ns=0, session_id="s", driver=driver.name, device="x", rate_hz=driver.usual_rate_hz, utc_ns=0,
         zone="UTC", software_version="0",
     )  # fmt: skip
-    settle = getattr(driver, "settle", None)
-    for order in (given, *([] if settle is None else [list(settle(given))])):
-        session = Session(header)
-        session.feed([header])
-        session.feed(order)
-        summary = session.close().summary
+    session = Session(header)
+    session.feed([header, *given])
+    found = (session.close().summary, settled(header, lambda: [[header, *given]]).summary)
+    for summary in found:
         assert summary is not None
         parts = ("still_s", "moving_s", "walking_s", "lying_s", "settling_s", "no_data_s", "not_worn_s")
         assert abs(sum(summary[name] for name in parts) - summary["duration_s"]) < 0.05
         assert summary["alerts"] == 0, "there is no calibration, so nothing is judged"
+    for name in ("samples", "lost_samples", "duplicates", "malformed"):
+        assert len({summary[name] for summary in found if summary is not None}) == 1, name
+
+
+def backfills(data: bytes) -> None:
+    """What asks a sensor's buffer takes any frames and any answers, and never asks without end."""
+    driver = fp.driver("posture_v1")
+    given = frames_of(bytes([_DRIVERS.index(driver)]) + data[1:])[1]
+    assert driver.new_backfill is not None
+    backfill = driver.new_backfill()
+    for number, frame in enumerate(given):
+        backfill.feed([frame])
+        script, steps, reply = backfill.next(), 0, b""
+        while script is not None and steps < 50:
+            try:
+                next(script) if steps == 0 else script.send(reply)
+            except (StopIteration, fp.ScriptRefused):
+                break
+            steps, reply = steps + 1, data[number : number + 20]
+        assert steps < 50
 
 
 # ---- messages of our own protocol
@@ -189,6 +208,7 @@ def files(data: bytes) -> None:
 TARGETS: dict[str, Target] = {
     "decoders": decoders,
     "sessions": sessions,
+    "backfills": backfills,
     "messages": messages,
     "rows": rows,
     "files": files,
@@ -199,6 +219,10 @@ def seeds(name: str) -> list[bytes]:
     """Sound bytes to begin with."""
     if name in ("decoders", "sessions"):
         return [bytes_of(each, _sound(each)) for each in _DRIVERS]
+    if name == "backfills":
+        ours = fp.driver("posture_v1")
+        sound = _sound(ours)
+        return [bytes_of(ours, sound), bytes_of(ours, [*sound[:3], *sound[5:]]), bytes_of(ours, sound[1:])]
     if name == "messages":
         return [frame.data for frame in _sound(fp.driver("posture_v1")) if isinstance(frame, fp.Notification)][:6]
     if name == "rows":

@@ -7,6 +7,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
 WATCH = Path(__file__).parent / "network_watch.py"
 
 
@@ -20,6 +22,7 @@ def seen(data: Path, *words: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_no_command_opens_a_network_socket(tmp_path: Path) -> None:
     assert seen(tmp_path / "data") == []
 

@@ -44,11 +44,14 @@ def ask(seen: Evidence, data: bytes, *, blame: str = "answers", fetch_s: float =
 
     `fetch_s`: it is a Fetch that may take so long; it is not written again.
     """
+    sent_ns: int | None = None
     for _ in range(1 if fetch_s else _TRIES):
         seen.asked()
         reply = yield Ask(data, timeout_s=fetch_s, fetched=True) if fetch_s else Ask(data)
-        if isinstance(reply, Answered) and reply.frame is not None:
-            return reply
+        if isinstance(reply, Answered):
+            sent_ns = reply.sent_ns if sent_ns is None else sent_ns  # a late answer is that of the first try
+            if reply.frame is not None:
+                return Answered(sent_ns, reply.frame)
         seen.gave_up()
         if isinstance(reply, Refused):
             seen.note(blame, False, f"writing {_shown(data)} was refused with an error")

@@ -82,6 +82,8 @@ class Evidence:
         self.statuses: list[Told] = []
         self.links: list[tuple[int, int | None]] = []  # when Status was subscribed to, when the link ended
         self.now_ns = 0
+        self.away_s = 0.0  # for how long there surely was no link before this one
+        self._down_ns: int | None = None
         self.over = ""  # why nothing more can be asked
         self._asked = 0  # commands that are still to be answered
         self._read: Reading | None = None
@@ -96,9 +98,11 @@ class Evidence:
         match frame:
             case LinkUp():
                 self.watch.connected(frame.mtu)
+                self.away_s = (frame.t_host_ns - self._down_ns) / 1e9 if self._down_ns is not None else 0.0
                 self._asked = 0
             case LinkDown():
                 self.watch.disconnected()
+                self._down_ns = frame.t_host_ns
                 self._link_ended()
             case Notification(characteristic=characteristic) if characteristic == MOTION:
                 self.watch.packet(frame)

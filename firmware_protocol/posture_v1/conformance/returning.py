@@ -86,10 +86,8 @@ def _dropped(seen: Evidence, run: Run, status: Status) -> None:
     taken = (status.newest + 1) % 2**32
     came = sum(len(packet.motion.raw) for packet in run.packets if packet.end <= taken)
     most, rate_hz = taken - came, run.force.rate_hz
-    least = taken - run.end - round((2 * _BLOCK_S + _ON_THE_WAY_S) * rate_hz)
-    told = (
-        f"it is {status.dropped}, and of {taken} samples {came} came, {run.end - came} of those before the last did not"
-    )
+    least = round((seen.away_s * (1 - RATE_SHARE) - 2 * _BLOCK_S - _ON_THE_WAY_S) * rate_hz)
+    told = f"it is {status.dropped}; {came} of {taken} samples came, and no link was there for {seen.away_s:.1f} s"
     seen.note("dropped", least <= status.dropped <= most, told)
 
 

@@ -53,6 +53,7 @@ class Watch:
         self.motor: list[tuple[int, int]] = []  # from when to when the motor may have run
         self.fetching: Fetching | None = None
         self._foreign: set[int] = set()  # streams that a false answer announced
+        self.starts = self.early_starts = 0  # and those whose Motion came before their answer
         self._early: list[int] = []  # streams of packets that nothing announced yet
         self._due_since_ns: int | None = None  # motion ought to flow since then
 
@@ -60,7 +61,8 @@ class Watch:
 
     def started(self, answer: Started) -> None:
         """A Start was done."""
-        self._note("start-order", answer.stream not in self._early, f"Motion of stream {answer.stream} came first")
+        self.starts += 1
+        self.early_starts += answer.stream in self._early
         self.fetching = None  # a Start ends it
         self._early = [stream for stream in self._early if stream != answer.stream]
         self._begin(answer, begun=True)

@@ -16,6 +16,7 @@ import tarfile
 import tempfile
 import tomllib
 from pathlib import Path
+from typing import IO
 
 from guest_boot import Image
 
@@ -151,9 +152,9 @@ def _apt_settings() -> list[str]:
     return [line for line in dump.splitlines() if _APT_SETTING.fullmatch(line)]
 
 
-def _run(command: list[str], stdin: object = subprocess.DEVNULL) -> None:
+def _run(command: list[str], stdin: int | IO[bytes] = subprocess.DEVNULL) -> None:
     """Raises CannotBuild with the end of what the command said, without addresses."""
-    done = subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)  # type: ignore[call-overload]
+    done = subprocess.run(command, stdin=stdin, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
     if done.returncode:
         last = done.stdout.decode(errors="replace").strip().splitlines()[-15:]
         said = re.sub(r"\w+://\S+", "<address>", "\n".join(last))

@@ -25,6 +25,7 @@ from firmware_protocol.frames import Opened, Tick
 
 S = 1_000_000_000
 SLEPT_S = 900.0
+GUARD_S = 10.0  # only so that a test that is broken ends
 
 
 class System:
@@ -256,12 +257,14 @@ def breaking(rig: Any, breaks: int, error: Exception | None) -> Any:
         (None, 40, None, ConnectionLost),  # a system that does not tell
     ],
 )
-async def test_a_sensor_that_breaks_link_after_link_refuses_the_keys(on_air, details, breaks, error, kind):
+async def test_a_sensor_that_breaks_link_after_link_refuses_the_keys(on_air, monkeypatch, details, breaks, error, kind):
+    monkeypatch.setattr("companion.link.client.CONNECT_TIMEOUT_S", 1000.0)
     rig = await on_air()
     backend = breaking(rig, breaks, error)
     link = SensorLink(BLEDevice(ADDRESS, None, details), Radio(None, backend), rig.frames.append, boot_ns)
     with pytest.raises(kind) as caught:
-        await link.connect()
+        async with asyncio.timeout(GUARD_S):
+            await link.connect()
     assert type(caught.value) is kind
     assert await link.close()
 
