@@ -153,7 +153,7 @@ class Peripheral:
         self._subscribed.clear()
         for task in self._indicating:
             task.cancel()
-        if self._story_anew and reason in _ORDERLY:
+        if self._story_anew and reason in _ORDERLY and not getattr(self.firmware, "sampling", False):
             self._story_began_ns = None
             self.firmware.begin_story(self._stepped_ns)
         self._wake.set()

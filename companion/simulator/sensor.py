@@ -66,6 +66,11 @@ class Firmware:
         self._boot(0, drift_ppm)
 
     @property
+    def sampling(self) -> bool:
+        """Whether it has been started and not stopped: then its time goes on, with a host or without."""
+        return self._run is not None
+
+    @property
     def served(self) -> tuple[Served, ...]:
         """The characteristics of the protocol."""
         return _SERVED
