@@ -38,6 +38,7 @@ from companion.stream import ANGLES, Report, Stream, parameters_of
 from companion.tables.instants import local_text, utc_text
 from firmware_protocol.drivers import Decoded, Driver, driver
 from firmware_protocol.frames import (
+    ASLEEP,
     CalibrationSet,
     Closed,
     Dropped,
@@ -270,6 +271,8 @@ class Session:
         else:
             self._stream.cause = frame.cause
             self._quality.outages += 1
+            if frame.cause == ASLEEP and self._heard_ns is not None:
+                self._stream.excuse(frame.t_host_ns - self._heard_ns)
 
     def _change(self, key: str, value: str) -> None:
         try:

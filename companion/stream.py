@@ -19,7 +19,7 @@ from companion.posture.rows import POSTURE, ROW_NS, RowFlag
 from companion.posture.slouch import kind_of, scale_of
 from companion.posture.stage import ROWS, Array, Columns
 from companion.posture.summary import Tally
-from companion.posture.telling import TellingState, last_word, tell
+from companion.posture.telling import TellingState, excused, last_word, tell
 from companion.settings import Settings
 from firmware_protocol.drivers import Battery, Malformed
 from firmware_protocol.samples import SAMPLES
@@ -133,6 +133,10 @@ class Stream:
         if parameters.calibration != self._parameters.calibration:
             self._state = self._state.turned()
         self._parameters, self._pipeline = parameters, Pipeline.of(parameters)
+
+    def excuse(self, silent_ns: int) -> None:
+        """This computer slept through a silence of `silent_ns`: that much of it is no fault."""
+        self._telling = excused(self._telling, silent_ns)
 
     def snooze(self, until_ns: int) -> None:
         """No cues before `until_ns` of session time."""

@@ -97,9 +97,13 @@ class LinkUp:
     mtu: int | None = None
 
 
+ASLEEP = "this computer was asleep"
+"""Why a link went: nobody is alarmed for the time that the computer slept."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LinkDown:
-    """The link is gone. `cause` is one short phrase for people, such as "out of range"."""
+    """The link is gone. `cause` is one short phrase for people, such as "out of range"; of these, `ASLEEP` counts."""
 
     t_host_ns: int
     cause: str

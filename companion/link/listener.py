@@ -21,12 +21,13 @@ from companion.link.bluez_watch import watch_bluez
 from companion.link.conditions import Conditions, Watch
 from companion.link.radio import Radio
 from companion.link.scan import advertisement_of, listening, not_found, same_content
-from companion.link.status import ASLEEP, NOT_HEARD, LinkState, LinkStatus, Reporter, cause_of
+from companion.link.status import NOT_HEARD, LinkState, LinkStatus, Reporter, cause_of
 from companion.link.supervisor import AGAIN_S, FIRST_TIMEOUT_S, SCAN_WINDOW_S
 from companion.link.waiting import Backoff, end_task, until_stopped
 from companion.link.wakefulness import Wakefulness
 from companion.text import printable
 from firmware_protocol import Advertisement, Driver, Frame, LinkDown, LinkUp, Reading, best_match
+from firmware_protocol.frames import ASLEEP
 
 LEAST_SILENCE_S = 5.0  # or three of the driver's longest intervals, as for a session's "no data"
 REPEAT_NS = 1_000_000_000

@@ -30,7 +30,6 @@ ADAPTER_GONE = "the bluetooth adapter is gone"
 SERVICE_STOPPED = "the bluetooth service stopped"
 NOT_ALLOWED = "bluetooth is not allowed"
 BUSY = "bluetooth is busy with another search"
-ASLEEP = "this computer was asleep"
 
 
 class LinkState(Enum):

@@ -36,7 +36,6 @@ from companion.link.radio import Radio
 from companion.link.reasons import Reasons
 from companion.link.scan import Found, find
 from companion.link.status import (
-    ASLEEP,
     NO_ANSWER,
     NO_DATA,
     SILENT,
@@ -48,6 +47,7 @@ from companion.link.status import (
 from companion.link.waiting import Backoff, end_task, until_stopped
 from companion.link.wakefulness import Wakefulness
 from firmware_protocol import Driver, Frame, LinkDown, LinkUp, Reading, ScriptRefused
+from firmware_protocol.frames import ASLEEP
 
 FIRST_TIMEOUT_S = 30.0
 SCAN_WINDOW_S = 30.0  # a new scan now and then: some systems go deaf in a long one, and bleak remembers what it sees

@@ -42,6 +42,12 @@ class TellingState:
     silent: bool = False
     silent_ns: int = 0
     faulted: bool = False
+    excused_ns: int = 0  # of the silence: this computer was asleep, and nobody is to be alarmed for that
+
+
+def excused(state: TellingState, silent_ns: int) -> TellingState:
+    """So much of the silence is no fault; one begins to count anew from here."""
+    return replace(state, excused_ns=silent_ns)
 
 
 def tell(state: TellingState, rows: Array, cause: str, fault_ns: int) -> tuple[TellingState, list[tuple[int, Event]]]:
@@ -153,7 +159,7 @@ def _signal(
     silent = rows["context"] == _NO_DATA
     if not (state.silent or np.count_nonzero(silent)):
         return state, told
-    late = silent & (rows["silent_ns"] >= limit_ns(rows, fault_ns, FAULT_PERIODS))
+    late = silent & (rows["silent_ns"] - state.excused_ns >= limit_ns(rows, fault_ns, FAULT_PERIODS))
     # Only where something changes: the rows at which silence, or its being a fault, begins or ends.
     changes = np.flatnonzero(np.diff(silent, prepend=state.silent) | np.diff(late, prepend=state.faulted))
     for place in changes.tolist():
@@ -166,6 +172,7 @@ def _signal(
             before_ns = int(rows["silent_ns"][place - 1]) if place else state.silent_ns
             told.append((place, SignalFound(t_session_ns=t_ns, silent_ns=before_ns)))
             told += [(place, FaultCleared(t_session_ns=t_ns))] if state.faulted else []
+            state = replace(state, excused_ns=0)
         state = replace(state, silent=bool(silent[place]), faulted=bool(late[place]))
     if len(rows):
         state = replace(state, silent_ns=int(rows["silent_ns"][-1]))

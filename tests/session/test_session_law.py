@@ -15,6 +15,7 @@ from companion.simulator import straight
 from companion.simulator.faults import Faults
 from companion.simulator.stories import body_of
 from firmware_protocol.frames import (
+    ASLEEP,
     CalibrationSet,
     ClockPair,
     Closed,
@@ -170,6 +171,35 @@ def test_ticks_alone_are_no_data_and_then_a_fault():
     names = [type(event).__name__ for report in reports for event in report.events]
     assert names == ["SignalLost", "Fault"]
     assert reports[-1].summary["coverage_pct"] == pytest.approx(8.0)
+
+
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (ASLEEP, [("SignalLost", ASLEEP)]),
+        ("link lost", [("SignalLost", "link lost"), ("Fault", "link lost")]),
+    ],
+)
+def test_a_computer_that_slept_for_an_hour_alarms_nobody(cause, told):
+    before = [frame for frame in frames_of("slouch", duration_s=20) if frame.t_host_ns <= T0_NS + 20 * 10**9]
+    down_ns = T0_NS + 3620 * 10**9
+    awake = [LinkDown(t_host_ns=down_ns, cause=cause), *(Tick(t_host_ns=down_ns + k * 10**9) for k in range(1, 20))]
+    reports = run(before, [before, awake])
+    events = [event for report in reports for event in report.events]
+    heard = [(type(event).__name__, event.cause) for event in events if hasattr(event, "cause")]
+    assert heard == told
+    alerts_s = [event.t_session_ns / 1e9 for event in events if type(event).__name__ == "AlertRaised"]
+    assert alerts_s, "or this says nothing"
+    assert max(alerts_s) < 20
+
+
+def test_silence_that_goes_on_after_the_sleep_is_a_fault_after_its_time():
+    before = [frame for frame in frames_of("slouch", duration_s=20) if frame.t_host_ns <= T0_NS + 20 * 10**9]
+    down_ns = T0_NS + 3620 * 10**9
+    awake = [LinkDown(t_host_ns=down_ns, cause=ASLEEP), *(Tick(t_host_ns=down_ns + k * 10**9) for k in range(1, 60))]
+    reports = run(before, [before, awake])
+    faults = [event for report in reports for event in report.events if type(event).__name__ == "Fault"]
+    assert [round(event.t_session_ns / 1e9) for event in faults] == [3650]
 
 
 def test_a_calibration_in_mid_session_counts_from_there_on():

@@ -4,7 +4,7 @@ Pure. Knows: frames, the watch over Motion, answers, clocks. Must never know: ho
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from firmware_protocol.errors import ProtocolError
 from firmware_protocol.frames import Frame, LinkDown, LinkUp, Notification, Reading
@@ -60,6 +60,7 @@ class Told:
     t_ns: int
     link: int
     status: Status
+    doubtful: bool = False  # it may be what was read at that moment
 
 
 class Evidence:
@@ -112,6 +113,7 @@ class Evidence:
                 self._notified(frame)
             case Reading(characteristic=characteristic) if characteristic == STATUS:
                 self._read = frame
+                self._mirrored(frame)
         self.watch.passed(frame.t_host_ns)
 
     # Commands.
@@ -172,6 +174,12 @@ class Evidence:
             return
         if status is not None:
             self.statuses.append(Told(frame.t_host_ns, self.watch.link, status))
+
+    def _mirrored(self, frame: Reading) -> None:
+        """A value that was told a moment before it was read may be no notification of the sensor's."""
+        last = self.statuses[-1] if self.statuses else None
+        if last is not None and frame.t_host_ns - last.t_ns < _MIRRORED_NS and last.status.to_bytes() == frame.data:
+            self.statuses[-1] = replace(last, doubtful=True)
 
     def status_of(self, data: bytes) -> Status | None:
         """A Status, with notes on its values; None for what is none."""

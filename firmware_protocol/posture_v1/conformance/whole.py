@@ -159,7 +159,8 @@ def _passed(seen: Evidence, one: Clock, two: Clock) -> None:
 def _statuses(seen: Evidence) -> None:
     for told in seen.statuses:
         _buffer(seen, told.status.flags, told.status.newest, told.status.oldest)
-    apart = [(two.t_ns - one.t_ns) / NS_PER_S for one, two in pairwise(seen.statuses) if one.link == two.link]
+    sure = [told for told in seen.statuses if not told.doubtful]
+    apart = [(two.t_ns - one.t_ns) / NS_PER_S for one, two in pairwise(sure) if one.link == two.link]
     close = [apart_s for apart_s in apart if apart_s < STATUS_APART_S]
     if apart:  # a delay on the way may bring one near to the next, now and then
         words = f"{len(close)} of {len(apart)} came less than {STATUS_APART_S:g} s after the one before"
