@@ -299,19 +299,3 @@ def test_another_program_that_scans_does_not_matter(flowing: Kept, air: Air):
         other.kill()
         other.wait()
     flowing.check(LOST)
-
-
-def test_after_a_return_into_range_it_is_connected_within_5_s_as_a_rule(flowing: Kept, air: Air):
-    took_s: list[float] = []
-    for cycle in range(20):
-        air.away()
-        wait_until(lambda cycle=cycle: len(flowing.causes) == cycle + 1, "the loss")
-        air.back()
-        start_s = time.monotonic()
-        wait_until(lambda cycle=cycle: len(flowing.of(LinkUp)) == cycle + 2, "the link")
-        took_s.append(time.monotonic() - start_s)
-        wait_until(lambda: flowing.statuses[-1][1].state is LinkState.STREAMING, "the start")
-    print("reconnected after", sorted(round(each, 2) for each in took_s))
-    assert statistics.median(took_s) < 5.0
-    flowing.wait_flow(21)
-    flowing.check(*[LOST] * 20)
