@@ -6,7 +6,6 @@ Each row: the cause is named within 5 s, data flow again, nothing comes twice, a
 import asyncio
 import os
 import signal
-import statistics
 import subprocess
 import threading
 import time
