@@ -18,7 +18,7 @@ from guest_verdict import Boot
 READY_WITHIN_S = 90.0  # a busy machine needs 30 s; a quiet one 10 s
 MEMORY_MB = 768
 _LOOK_EVERY_S = 0.2
-# Time from the chipset: the emulated processor's own clock is measured at boot, and runs too fast where the host was busy.
+# Time from the chipset: the emulated processor's own clock is measured at boot, too fast where the host was busy then.
 _KERNEL = "console=ttyS0 quiet loglevel=4 panic=-1 mitigations=off random.trust_cpu=on clocksource=acpi_pm"
 
 
