@@ -17,6 +17,7 @@ def accounting() -> Iterator[ModuleType]:
         yield import_module("accounting")
 
 
+@pytest.mark.slow
 def test_twenty_thousand_packets(accounting: ModuleType) -> None:
     packets, sent, found, summary = accounting.measured(9, 20_000)
     assert packets >= 20_000

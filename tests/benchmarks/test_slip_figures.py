@@ -4,8 +4,10 @@ from collections.abc import Callable
 from types import ModuleType
 
 import numpy as np
+import pytest
 
 
+@pytest.mark.slow
 def test_one_person(script: Callable[[str], ModuleType], shared_data) -> None:
     slip = script("slip")
     recording = next(slip.recordings(shared_data))

@@ -82,6 +82,7 @@ def test_quick_keeps_where_the_wearer_faces(posture, data_dir: Path) -> None:
     assert any(line.startswith("  taken from   one hold and the stored axis, sway 0.") for line in ran.lines)
 
 
+@pytest.mark.slow
 def test_quick_is_refused_where_up_has_moved_too_far_and_changes_nothing(posture, data_dir: Path) -> None:
     before = stored(data_dir, "upright")
     ran = posture("calibrate", "--simulated", "upright:restuck_deg=18", "--quick")
@@ -91,6 +92,7 @@ def test_quick_is_refused_where_up_has_moved_too_far_and_changes_nothing(posture
     assert kept(data_dir) == before
 
 
+@pytest.mark.slow
 def test_a_declared_mounting_and_a_profile_of_ones_own(posture, data_dir: Path) -> None:
     body = body_of("upright")
     axis = ",".join(f"{value:.3f}" for value in body.forward_sensor)

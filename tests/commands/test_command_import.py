@@ -134,6 +134,8 @@ def test_the_samples_of_a_session_come_back_equal(posture, tmp_path: Path, drive
     ran = posture("import", table, "--out", tmp_path / "again.posture")
     assert ran.code == 0, ran.err
     before, after = (open_recording(tmp_path / name).samples() for name in ("s.posture", "again.posture"))
+    if (before["index"] >= 0).all():  # what came late out of the buffer stands in its place in the table
+        before = before[np.lexsort((before["index"], before["segment"]))]
     np.testing.assert_array_equal(after["acc_mps2"], before["acc_mps2"])
     np.testing.assert_array_equal(after["gyr_radps"], before["gyr_radps"])
     cells = [line.split(",")[0] for line in table.read_text().splitlines()[1:]]

@@ -99,6 +99,7 @@ async def test_a_link_that_is_lost_during_a_fetch_costs_nothing(on_air):
     assert len(rig.of(LinkDown)) == 2
 
 
+@pytest.mark.slow
 async def test_an_orderly_end_in_the_middle_of_a_fetch(on_air):
     rig = await on_air("upright", "link@10+60", speed=20.0)
     async with rig.running():
@@ -115,6 +116,7 @@ def _ask() -> Script:
     yield Read(p.STATUS)
 
 
+@pytest.mark.slow
 async def test_who_asks_for_the_battery_meanwhile_has_an_answer_too(on_air):
     rig = await on_air("upright", "link@10+30", speed=20.0)
     asking = replace(driver("posture_v1"), ask_battery=_ask)

@@ -32,7 +32,8 @@ def events_of(monitor: Any) -> list[tuple[str, Any]]:
 
 
 @pytest.mark.parametrize(
-    "name", [pytest.param("packets", marks=pytest.mark.slow), "link", "no buffer", "silence", "guided"]
+    "name",
+    [*(pytest.param(name, marks=pytest.mark.slow) for name in ("packets", "link")), "no buffer", "silence", "guided"],
 )
 def test_the_session_ends_in_order(lived: Lived, name: str) -> None:
     monitor = lived(name)
