@@ -3,10 +3,11 @@
 Knows: stories, faults, radios. Must never know: frames, sessions.
 """
 
-from collections.abc import AsyncIterator, Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from companion import host
 from companion.commands.options import Simulation
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from companion.simulator.faults import Faults
 
 OURS = "posture_v1"
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +91,32 @@ async def on_air(act: Act | None) -> AsyncIterator[Air]:
     async with SimulatedRadio(*sensors, clock=host.boot_ns) as simulated:
         radio = Radio(simulated.scanner_backend, simulated.client_backend, simulated.adapter_backend)
         yield Air(radio, simulated.story_s)
+
+
+def carried_out(doing: Coroutine[Any, Any, T]) -> T:
+    """The result of what is done on the air; raises KeyboardInterrupt where Ctrl-C, SIGTERM or a closed terminal ended
+    it, once it has ended in order.
+
+    They cancel this alone. An exception in the loop itself would cancel the radio's own tasks too, and then nobody
+    carries to the sensor that it is to stop, or brings its answer.
+    """
+    stopped = False
+
+    async def until_stopped() -> T:
+        nonlocal stopped
+        loop, task = asyncio.get_running_loop(), asyncio.ensure_future(doing)
+
+        def stop() -> None:
+            nonlocal stopped
+            stopped = True
+            loop.call_soon_threadsafe(task.cancel)
+
+        with host.stop_signals(stop):
+            return await task
+
+    try:
+        return asyncio.run(until_stopped())
+    except BaseException:
+        if stopped:
+            raise KeyboardInterrupt from None
+        raise

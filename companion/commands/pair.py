@@ -3,12 +3,11 @@
 Knows: the store, what was learned of a sensor. Must never know: radios, scripts, sessions.
 """
 
-import asyncio
 import sys
 from collections.abc import Mapping
 from datetime import UTC, datetime
 
-from companion.commands.air import Act, act_of
+from companion.commands.air import Act, act_of, carried_out
 from companion.commands.consent import agrees, somebody_is_there
 from companion.commands.meeting import SEARCH_S, Met, Wish, measured_hz, meet
 from companion.commands.options import PairOptions
@@ -86,7 +85,7 @@ def _met(act: Act | None, options: PairOptions, known: Sensor | None, store: Sto
     )
     try:
         with mended_by(options.alias):
-            return asyncio.run(meet(act, wish))
+            return __import__("asyncio").run(meet(act, wish))
     except DeviceNotFound as error:
         if again is None:
             raise

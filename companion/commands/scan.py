@@ -3,13 +3,12 @@
 Knows: radios, what was found. Must never know: connections, sessions.
 """
 
-import asyncio
 import json
 import sys
 import textwrap
 from typing import TYPE_CHECKING
 
-from companion.commands.air import Act, act_of, on_air
+from companion.commands.air import Act, act_of, carried_out, on_air
 from companion.commands.options import ScanOptions
 from companion.text import printable
 
@@ -26,7 +25,7 @@ def run(options: ScanOptions) -> None:
     act = act_of(options.simulation)
     if sys.stderr.isatty():
         print(f"listening for {options.timeout_s:g} s ...", file=sys.stderr)
-    found = asyncio.run(_heard(act, options.timeout_s))
+    found = carried_out(_heard(act, options.timeout_s))
     if options.style == "json":
         for each in found:
             print(_as_json(each))

@@ -117,8 +117,10 @@ size_t pv1_sample_bytes(uint8_t layout)
 
 unsigned pv1_samples_per_packet(unsigned att_mtu, uint8_t rate_hz, uint8_t layout)
 {
+    const unsigned most = PV1_MOTION_MAX_BYTES + 3u; /* a greater MTU makes no longer packet */
+    unsigned mtu = att_mtu < most ? att_mtu : most;
     unsigned size = (unsigned)pv1_sample_bytes(layout);
-    unsigned fit = att_mtu > 11u && size > 0u ? (att_mtu - 11u) / size : 0u;
+    unsigned fit = mtu > 11u && size > 0u ? (mtu - 11u) / size : 0u;
     unsigned quarter_second = rate_hz / 4u;
     unsigned count = fit < quarter_second ? fit : quarter_second;
     return count > 0u ? count : 1u;

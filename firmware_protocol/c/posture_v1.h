@@ -189,7 +189,8 @@ pv1_verdict pv1_write_motion(const pv1_motion *motion, const int16_t *raw, uint8
 
 /* Bytes of one sample: 6 or 12; 0 for what is no layout. */
 size_t pv1_sample_bytes(uint8_t layout);
-/* N: how many samples one packet takes, all that fit, up to 250 ms of them, at least one. */
+/* N: how many samples one packet takes, all that fit into ATT_MTU - 3 and 512 bytes, up to 250 ms of them, at least
+ * one. */
 unsigned pv1_samples_per_packet(unsigned att_mtu, uint8_t rate_hz, uint8_t layout);
 /* floor(seconds * 1024), exact for any clock. */
 uint64_t pv1_ticks(uint64_t time_us);

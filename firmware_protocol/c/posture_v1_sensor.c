@@ -31,10 +31,10 @@ void pv1_boot(pv1_sensor *sensor, uint8_t random_stream, uint32_t buffer_samples
 
 void pv1_listens(pv1_sensor *sensor, unsigned att_mtu)
 {
-    sensor->att_mtu = att_mtu;
-    if (att_mtu == 0) {
+    if (att_mtu < sensor->att_mtu) { /* an MTU only grows: this is no listener, or another link */
         drop_what_is_in_hand(sensor);
     }
+    sensor->att_mtu = att_mtu;
 }
 
 /* ---- Control */
@@ -237,21 +237,31 @@ static void refuse(const pv1_fetch *asked, uint8_t result, pv1_answer *answer)
     fetch_answer(&none, result, answer);
 }
 
+/* How many of the samples asked for have been taken, or are older than that: all of them before the next one. */
+static uint32_t until_now(const pv1_sensor *sensor, const pv1_fetch *asked)
+{
+    uint32_t ahead = asked->first - sensor->taken;
+    uint32_t taken = ahead <= UINT32_MAX / 2u ? 0u : sensor->taken - asked->first;
+    return taken < asked->count ? taken : asked->count;
+}
+
 bool pv1_fetch_begin(const pv1_sensor *sensor, pv1_fetching *fetching, const pv1_fetch *asked, pv1_answer *answer)
 {
     if (sensor->buffer_samples == 0) {
         pv1_unsupported(PV1_FETCH, answer);
         return false;
     }
-    if (asked->count == 0 || fetching->runs || asked->stream != sensor->stream) {
-        refuse(asked, asked->count == 0 ? PV1_REFUSED : fetching->runs ? PV1_BUSY : PV1_DONE, answer);
+    bool busy = fetching->runs || sensor->att_mtu == 0;
+    if (asked->count == 0 || busy || asked->stream != sensor->stream) {
+        refuse(asked, asked->count == 0 ? PV1_REFUSED : busy ? PV1_BUSY : PV1_DONE, answer);
         return false;
     }
     memset(fetching, 0, sizeof *fetching);
     fetching->asked = *asked;
     fetching->runs = true;
     fetching->next = asked->first;
-    fetching->left = asked->count;
+    fetching->left = until_now(sensor, asked);
+    fetching->gone = asked->count - fetching->left;
     return true;
 }
 
@@ -274,7 +284,7 @@ static uint32_t look(const pv1_sensor *sensor, pv1_fetching *fetching)
 
 bool pv1_fetch_next(const pv1_sensor *sensor, pv1_fetching *fetching, uint32_t *first, unsigned *count)
 {
-    if (!fetching->runs || sensor->att_mtu == 0) {
+    if (!fetching->runs || sensor->att_mtu == 0 || fetching->asked.stream != sensor->stream) {
         return false;
     }
     uint32_t held = look(sensor, fetching);

@@ -34,8 +34,9 @@ typedef struct {
  * 512 are never used. It stays the caller's and must outlive the sensor. */
 void pv1_boot(pv1_sensor *sensor, uint8_t random_stream, uint32_t buffer_samples, uint8_t *packet, size_t room);
 
-/* Somebody listens to Motion, over a link of this ATT MTU (or the MTU has changed, which counts from the next packet
- * on); 0: nobody does any more, as after a lost link. What was in hand is then dropped and not kept for later. */
+/* Somebody listens to Motion, over a link of this ATT MTU (or the MTU has grown, which counts from the next packet
+ * on); 0: nobody does any more, as after a lost link. What was in hand is then dropped and not kept for later. Without
+ * this call nobody listens, and every sample is dropped. */
 void pv1_listens(pv1_sensor *sensor, unsigned att_mtu);
 
 /* ---- Control */
@@ -66,7 +67,8 @@ void pv1_tell_status(const pv1_sensor *sensor, uint8_t flags, uint64_t time_us, 
 
 /* One sample was taken at `time_us`: `raw` has 3 or 6 numbers, as the layout has it, `marks` is PV1_CLIPPED, PV1_MOTOR,
  * both or 0. Call it for every sample, whether anyone listens or not; put it into the buffer afterwards, at place
- * (taken - 1) mod buffer_samples or however you keep it. True: the packet in hand is full, send it. */
+ * (taken - 1) mod buffer_samples or however you keep it (a power of two keeps these places in a row where the number
+ * wraps). True: the packet in hand is full, send it. */
 bool pv1_sample(pv1_sensor *sensor, uint64_t time_us, const int16_t *raw, uint8_t marks);
 
 /* The packet in hand, full or not, and its length; NULL where there is none. It counts as handed to the radio and is
@@ -88,13 +90,14 @@ typedef struct {
     uint32_t gone;
 } pv1_fetching;
 
-/* A Fetch was asked. True: it runs; call pv1_fetch_next whenever no live packet waits. False: `answer` is to be
- * indicated at once. */
+/* A Fetch was asked. True: it runs, over what has been taken up to now; call pv1_fetch_next whenever no live packet
+ * waits. False: `answer` is to be indicated at once. */
 bool pv1_fetch_begin(const pv1_sensor *sensor, pv1_fetching *fetching, const pv1_fetch *asked, pv1_answer *answer);
-/* The next packet to send: `count` samples from number `first` on, all of them held now. False: there are no more. */
+/* The next packet to send: `count` samples from number `first` on, all of them held now. False: there are no more, or
+ * nobody listens any more, so that pv1_fetch_end is due. A Stop ends nothing. */
 bool pv1_fetch_next(const pv1_sensor *sensor, pv1_fetching *fetching, uint32_t *first, unsigned *count);
-/* The Fetch ends, at its end or because of a Start: what was not sent is gone. After a lost link, nobody wants the
- * answer. */
+/* The Fetch ends: at its end, before a Start, or when Motion is unsubscribed. What was not sent is gone. After a lost
+ * link it is called as well, but nobody wants the answer. */
 void pv1_fetch_end(pv1_fetching *fetching, pv1_answer *answer);
 
 #ifdef __cplusplus

@@ -148,4 +148,4 @@ def motion_fault(data: bytes) -> TooShort | TooLong | UnknownKind | BadValue | N
 
 def samples_per_packet(att_mtu: int, rate_hz: int, layout: Layout) -> int:
     """How many samples a sensor puts into one packet: all that fit, up to 250 ms of them, at least one."""
-    return max(1, min((att_mtu - 3 - MOTION_HEADER_BYTES) // layout.sample_bytes, rate_hz // 4))
+    return max(1, min((min(att_mtu - 3, MOTION_MAX_BYTES) - MOTION_HEADER_BYTES) // layout.sample_bytes, rate_hz // 4))

@@ -1,6 +1,8 @@
 """pair, monitor and calibrate where keys are refused, or another sensor stands under a known name; over real GATT."""
 
 import json
+import os
+import signal
 import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
@@ -39,6 +41,25 @@ class Mute(Firmware):
 
     def read(self, characteristic: str, now_ns: int) -> bytes:
         return super().read(characteristic, now_ns)[:5]
+
+
+class Interrupting(Firmware):
+    """A sensor that has just sent its first motion when somebody presses Ctrl-C, or ends the program otherwise."""
+
+    number = signal.SIGINT
+    made: "Interrupting | None" = None
+    pressed = False
+
+    def __init__(self, *arguments: Any, **options: Any) -> None:
+        super().__init__(*arguments, **options)
+        type(self).made = self
+
+    def advance(self, now_ns: int) -> list[Any]:
+        out = super().advance(now_ns)
+        if out and self.sampling and not self.pressed:
+            self.pressed = True
+            os.kill(os.getpid(), self.number)
+        return out
 
 
 InRange = Callable[..., list[Any]]
@@ -256,3 +277,18 @@ def test_nothing_of_an_impostor_becomes_a_session(
     assert ran.code == 1
     assert "\nerror: This sensor is not the one that was paired as 'back'.\n" in f"\n{ran.err}"
     assert not list((data_dir / "sessions").iterdir())
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+def test_stopped_while_it_measures_it_leaves_the_sensor_stopped_at_once(
+    posture, in_range, data_dir: Path, monkeypatch: pytest.MonkeyPatch, number: signal.Signals
+) -> None:
+    monkeypatch.setattr(Interrupting, "number", number)
+    monkeypatch.setattr("companion.commands.meeting.MEASURE_S", 60.0)
+    in_range(kind=Interrupting)
+    ran = posture("pair", "back")
+    assert (ran.code, ran.out, ran.err) == (0, "", "stopped before the end\n")
+    assert Interrupting.made is not None
+    assert Interrupting.made.pressed
+    assert not Interrupting.made.sampling, "it was told to stop, and obeyed"
+    assert not (data_dir / "sensors.json").exists()

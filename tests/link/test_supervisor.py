@@ -35,6 +35,7 @@ POSTURE = driver("posture_v1")
 async def test_every_sample_arrives_once_and_an_orderly_end_loses_none(on_air):
     rig = await on_air("demo")
     async with rig.running():
+        await rig.until_streaming()
         await rig.until_story(15)
     decoded = rig.decoded()
     ledger = rig.firmware.ledger
