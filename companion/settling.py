@@ -22,6 +22,7 @@ _LATE = np.uint32(SampleFlag.BACKFILLED)
 _S = 1_000_000_000
 _FOREVER = np.iinfo(np.int64).max
 _CLOCK_SHARE, _CLOCK_SLACK_NS = 50, _S  # clock and counter agree within one part in 50 and a second
+_BUFFERED_NS = 2 * _S  # so long may a packet have waited in a queue
 
 PACKETS = np.dtype(
     [
@@ -152,6 +153,7 @@ class _Holes:
     before: Array  # PACKETS (E,)
     behind: Array  # PACKETS (E,)
     goes_on: Array  # (E,) bool: whether one count of samples goes on over the hole
+    has_room: Array  # (E,) bool: whether what is missing there can have been taken meanwhile, by the host's clock
     periods_ns: dict[int, int]
 
     @classmethod
@@ -161,7 +163,8 @@ class _Holes:
         end["segment"], end["t_host_ns"] = _FOREVER, _FOREVER
         newest = [] if found.newest is None else [found.newest]
         before, behind = np.concatenate([begin, *found.befores, *newest]), np.concatenate([*found.behinds, end])
-        return cls(before, behind, _goes_on(before, behind, found.periods_ns), found.periods_ns)
+        goes_on, has_room = _goes_on(before, behind, found.periods_ns), _has_room(before, behind, found.periods_ns)
+        return cls(before, behind, goes_on, has_room, found.periods_ns)
 
     def places(self, samples: Array) -> _Places:
         """Where late SAMPLES belong, in the order in which they came; those of no known count have no place."""
@@ -183,10 +186,12 @@ class _Holes:
         """Those of one count, which lies between the holes `head` and `tail`; `here`: their places, by index."""
         index = samples["index"][here]
         hole = head + np.searchsorted(self.behind["first"][head:tail], index, side="right")
-        missing = (hole == head) | (index > self.before["first"][hole])
+        missing = (hole == head) | ((index > self.before["first"][hole]) & self.has_room[hole])
         here, hole = here[missing], hole[missing]
         for first, end in runs(hole):
-            k, order = int(hole[first]), here[first:end]
+            k = int(hole[first])
+            segment = self.behind["segment"][k] if k == head else self.before["segment"][k]
+            order = _once(samples, here[first:end], segment)
             bounds = np.array(runs(samples["t_host_ns"][order]), dtype=np.int64)  # of packets
             arrived_ns, last = samples["t_host_ns"][order[bounds[:, 0]]], samples["index"][order[bounds[:, 1] - 1]]
             due_ns, after_ns = self._due_ns(k, last, arrived_ns, head, tail), int(self.before["t_host_ns"][k])
@@ -197,7 +202,6 @@ class _Holes:
             if len(bounds):
                 due_ns = _between(due_ns, after_ns, int(self.behind["t_host_ns"][k]))
                 order = order[bounds[0, 0] :]
-                segment = self.behind["segment"][k] if k == head else self.before["segment"][k]
                 yield _Places(order, *_all(k, segment, len(order)), np.repeat(due_ns, bounds[:, 1] - bounds[:, 0]))
 
     def _due_ns(self, k: int, last: Array, arrived_ns: Array, head: int, tail: int) -> Array:
@@ -233,6 +237,12 @@ class _Holes:
                 yield t_ns
 
 
+def _once(samples: Array, order: Array, segment: int) -> Array:
+    """Places in SAMPLES, by index, each index once: segments of one count may hold the same; best that of `segment`."""
+    order = order[np.lexsort((samples["segment"][order] != segment, samples["index"][order]))]
+    return np.asarray(order[np.diff(samples["index"][order], prepend=-1) > 0])
+
+
 def _all(hole: int, segment: int, count: int) -> tuple[Array, Array]:
     return np.full(count, hole, dtype=np.int64), np.full(count, segment, dtype=np.int64)
 
@@ -249,6 +259,17 @@ def _goes_on(before: Array, behind: Array, periods_ns: dict[int, int]) -> Array:
         agrees = abs(passed_ns - taken_ns) * _CLOCK_SHARE <= passed_ns + _CLOCK_SHARE * _CLOCK_SLACK_NS
         goes_on[k] = has_clock and agrees
     return np.asarray(goes_on)
+
+
+def _has_room(before: Array, behind: Array, periods_ns: dict[int, int]) -> Array:
+    """Holes whose count is no further on than the host's clock allows; elsewhere session time does not follow it."""
+    has_room = np.ones(len(before), dtype=np.bool_)
+    between = np.flatnonzero((before["segment"] >= 0) & (behind["segment"] < _FOREVER))
+    for k in between[behind["first"][between] > before["first"][between]].tolist():
+        taken_ns = (int(behind["last"][k]) - int(before["last"][k])) * periods_ns.get(int(before["segment"][k]), 0)
+        passed_ns = int(behind["t_host_ns"][k]) - int(before["t_host_ns"][k])
+        has_room[k] = (taken_ns - passed_ns) * _CLOCK_SHARE <= passed_ns + _CLOCK_SHARE * _BUFFERED_NS
+    return has_room
 
 
 def _between(times_ns: Array, after_ns: int, before_ns: int) -> Array:

@@ -33,15 +33,14 @@ class Missing:
             return
         self._firsts.append(first)
         self._ends.append(end)
-        if len(self._firsts) > MISSING_AT_MOST:
-            excess = len(self._firsts) - MISSING_AT_MOST
-            del self._firsts[:excess], self._ends[:excess]
+        self._forget()
 
-    def within(self, first: int, end: int) -> list[tuple[int, int]]:
-        """What of [first, end) is missing."""
+    def within(self, first: int, end: int, at_most: int = MISSING_AT_MOST) -> list[tuple[int, int]]:
+        """What of [first, end) is missing; the first so many gaps."""
         if first >= end:
             return []
         low, high = bisect_right(self._ends, first), bisect_left(self._firsts, end)
+        high = min(high, low + at_most)
         return [(max(first, a), min(end, b)) for a, b in zip(self._firsts[low:high], self._ends[low:high], strict=True)]
 
     def take(self, first: int, end: int) -> list[tuple[int, int]]:
@@ -54,4 +53,10 @@ class Missing:
         kept = [(a, b) for a, b in rest if a < b]
         self._firsts[low:high] = [a for a, _ in kept]
         self._ends[low:high] = [b for _, b in kept]
+        self._forget()  # a gap that was filled in its middle has become two
         return found
+
+    def _forget(self) -> None:
+        if len(self._firsts) > MISSING_AT_MOST:
+            excess = len(self._firsts) - MISSING_AT_MOST
+            del self._firsts[:excess], self._ends[:excess]

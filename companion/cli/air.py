@@ -73,7 +73,9 @@ def devices(
 def pair(
     *,
     alias: Annotated[str | None, typer.Argument(metavar="ALIAS", help="What to call the sensor.")] = None,
-    address: Annotated[str | None, typer.Option(metavar="A", help="This sensor; without it, the nearest.")] = None,
+    address: Annotated[
+        Any, typer.Option(parser=words.bluetooth_address, metavar="A", help="This sensor; without it, the nearest.")
+    ] = None,
     key: Annotated[
         Any,
         typer.Option(parser=words.key, metavar="HEX", help="Of a sensor that encrypts what it advertises: 32 digits."),

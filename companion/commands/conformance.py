@@ -5,6 +5,7 @@ Knows: which sensor, the scenes, how a verdict is printed. Must never know: what
 
 import asyncio
 import sys
+import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,8 @@ if TYPE_CHECKING:
 
 _NAME_LETTERS = 18
 _SENTENCE_LETTERS = 400
-_ABOUT_S = 45
+_LEAST_LETTERS = 20  # of a sentence on a line, however narrow the terminal
+_UNDER_S = 60
 
 
 def run(options: ConformanceOptions) -> bool:
@@ -55,15 +57,15 @@ async def _examined(act: Act | None, sensor: Sensor) -> bool:
             air.radio, driver_of(sensor), host.boot_ns, address=sensor.address or None, verify=pinned(sensor)
         )
         try:
-            return await _played(examiner)
+            return await _played(examiner, sensor)
         finally:
             await examiner.close()
 
 
-async def _played(examiner: "Examiner") -> bool:
+async def _played(examiner: "Examiner", sensor: Sensor) -> bool:
     """Scene by scene; what was seen of the whole is told too where the sensor gets lost on the way."""
     await examiner.meet()
-    print(f"This takes about {_ABOUT_S} s; let the sensor lie still.", file=sys.stderr)
+    print(f"{sensor.alias} ({sensor.driver}): under a minute; let the sensor lie still.", file=sys.stderr)
     said: list[Verdict] = []
     try:
         for scene in SCENES:
@@ -85,10 +87,28 @@ async def _whole(examiner: "Examiner") -> list[Verdict]:
 def _printed(verdicts: Iterable[Verdict]) -> list[Verdict]:
     said = list(verdicts)
     for verdict in said:
-        word = "ok" if verdict.holds else "FAIL"
-        sentence = printable(verdict.sentence, _SENTENCE_LETTERS)
-        print(f"{word:<4}  {verdict.rule.name:<{_NAME_LETTERS}}  {sentence}", flush=True)
+        print("\n".join(_lines(verdict, _width())), flush=True)
     return said
+
+
+def _lines(verdict: Verdict, width: int | None) -> list[str]:
+    """One line; with a `width`, as many as the sentence needs, under one another."""
+    head = f"{'ok' if verdict.holds else 'FAIL':<4}  {verdict.rule.name:<{_NAME_LETTERS}}  "
+    sentence = printable(verdict.sentence, _SENTENCE_LETTERS)
+    if width is None:
+        return [head + sentence]
+    room = max(width, len(head) + _LEAST_LETTERS)
+    space = " " * len(head)
+    return textwrap.wrap(sentence, room, initial_indent=head, subsequent_indent=space, break_on_hyphens=False)
+
+
+def _width() -> int | None:
+    """The terminal's columns; None where a program reads: there a check is one line."""
+    if not sys.stdout.isatty():
+        return None
+    from companion.output.history_table import PLAIN_WIDTH, width_here
+
+    return width_here() or PLAIN_WIDTH  # a terminal that does not know its size tells 0
 
 
 def _summary(examiner: "Examiner", said: list[Verdict]) -> None:

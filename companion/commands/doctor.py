@@ -135,8 +135,13 @@ def _room(data: Path) -> "Check":
     if not (there.is_dir() and os.access(there, os.W_OK | os.X_OK)):
         fix = "Change its owner or its permissions, or name another place with --data-dir."
         return Check("data", False, f"{name} cannot be written to.", fix, code=HERE_CODE)
-    free = shutil.disk_usage(there).free
-    says = f"{name} can be written to; {free / 1e9:.1f} GB are free."
+    usage = shutil.disk_usage(there)
+    if usage.total == 0:  # as of /proc, where nothing can be made, though root, who may write anywhere, is not told so
+        says = f"Not known: {name} lies in {printable_path(there)}, which tells of no room at all."
+        return Check("data", None, says, "Name a place on a disk with --data-dir.")
+    free = usage.free
+    may = "can be written to" if there == data else f"does not exist yet; {printable_path(there)} can be written to"
+    says = f"{name} {may}; {free / 1e9:.1f} GB are free."
     if free < LITTLE_BYTES:
         fix = "Make room: a recording grows by some 5 MB an hour."
         return Check("data", False, says, fix, code=HERE_CODE)
@@ -148,13 +153,15 @@ def _sensors(where: Places | None) -> "tuple[list[Sensor], Check | None]":
     from companion.commands.examining import HERE_CODE, Check
 
     try:
-        sensors = [] if where is None else [each for each in Store(where).sensors().values() if not each.simulated]
+        known = [] if where is None else list(Store(where).sensors().values())
     except CompanionError as error:
         return [], Check("sensors", False, str(error), error.hint, code=HERE_CODE)
+    sensors = [each for each in known if not each.simulated]
     if sensors:
         return sensors, None
     fix = "`posture pair` finds one; `posture monitor --simulated` needs none."
-    return [], Check("sensors", None, "No sensor has been paired yet.", fix)
+    says = "Only simulated sensors have been paired so far." if known else "No sensor has been paired yet."
+    return [], Check("sensors", None, says, fix)
 
 
 # ---- Bluetooth

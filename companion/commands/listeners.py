@@ -13,13 +13,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from companion.commands.voices import PlainVoice, Voice, voice
-from companion.output.snapshot import Snapshot, SnapshotBuilder
+from companion.output.snapshot import QUIET_S, Snapshot, SnapshotBuilder
 from companion.output.words import is_known
 from companion.posture.guide import BENDS, Prompt, Step
 from companion.posture.rows import POSTURE
 from companion.posture.slouch import kind_of, sagittal_at, scale_of
 from companion.session import Report
 from companion.settings import Settings
+from firmware_protocol.drivers import driver
 from firmware_protocol.frames import Opened
 
 if TYPE_CHECKING:
@@ -43,13 +44,15 @@ _NO_ROWS = np.empty(0, dtype=POSTURE)
 
 
 def link_words(status: "LinkStatus") -> str:
-    """The link in a few words, with the cause of a trouble and the signal where they are known."""
-    words = status.state.value
-    if status.name:
-        words = f"{words} {status.name}" if status.state.value in ("connecting", "starting") else words
-    if status.rssi is not None and status.state.value == "streaming":
-        words += f", {status.rssi} dBm"
-    return f"{words} ({status.cause})" if status.cause else words
+    """The link in a few words, with the cause of a trouble, else the signal, where they are known."""
+    words, cause = status.state.value, status.cause
+    if words == "stopped" or cause == f"link {words}":  # there is no more to say of it
+        return words
+    if words == "streaming":
+        return cause or (words if status.rssi is None else f"{words}, {status.rssi} dBm")
+    if status.name and words in ("connecting", "starting"):
+        words = f"{words} {status.name}"
+    return f"{words} ({cause})" if cause else words
 
 
 def _is_new(prompt: Prompt, before: Prompt | None) -> bool:
@@ -138,6 +141,7 @@ class ScreenListener:
         self._asked: Prompt | None = None
         self._told = ""
         self._axis: int | None = None
+        self._absence = ""
         self._snapshot = Snapshot()
 
     def latest(self) -> Snapshot:
@@ -146,7 +150,12 @@ class ScreenListener:
 
     def began(self, header: Opened, file: Path | None) -> None:
         """Start the picture."""
-        self._builder = SnapshotBuilder(header, self._settings, file=str(file or ""))
+        from companion.link.status import NO_DATA, NOT_HEARD
+
+        spoken = driver(header.driver)
+        self._absence = NOT_HEARD if spoken.broadcasts else NO_DATA
+        quiet_s = max(QUIET_S, 2 * spoken.longest_interval_s)
+        self._builder = SnapshotBuilder(header, self._settings, file=str(file or ""), quiet_s=quiet_s)
         self._voice = PlainVoice(header, file)
         self._snapshot = self._builder.latest
 
@@ -161,13 +170,18 @@ class ScreenListener:
                 loss_pct=report.loss_pct,
                 rate_hz=report.rate_hz,
                 inclination_deg=self._inclination_deg(report),
+                data_ns=int(report.angles["t_session_ns"][-1]) if len(report.angles) else None,
                 ended=report.summary is not None,
             )
 
     def link(self, status: "LinkStatus") -> None:
         """Show the link."""
-        if self._builder is not None:
-            self._snapshot = self._builder.update(_NO_ROWS, link=link_words(status))
+        if self._builder is None:
+            return
+        streaming = status.state.value == "streaming"
+        cause = status.cause or (self._absence if streaming else "")
+        trouble = bool(status.cause) or status.lost_since_ns is not None
+        self._snapshot = self._builder.update(_NO_ROWS, link=link_words(status), cause=cause, trouble=trouble)
 
     def prompt(self, prompt: Prompt, refusal: str) -> None:
         """Show the step of the guided calibration, with a bell at each new one."""

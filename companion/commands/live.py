@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from companion import host
 from companion.commands.air import Act, Air, on_air
 from companion.commands.conductor import Asked, Conductor
+from companion.commands.pinned import AnotherSensor
 from companion.commands.places import next_name
 from companion.commands.room import Room
 from companion.errors import UsageError
@@ -225,11 +226,11 @@ class Live:
 
     def _finish(self, closed: Closed) -> None:
         self._flush()
+        if not self._connected:
+            return  # there was no session: nothing is kept, there are no figures, and no step was refused
         if self._conductor is not None:
             self._conductor.finish(closed.t_host_ns)
             self._listener.prompt(self._conductor.prompt, self._conductor.refusal)
-        if not self._connected:
-            return  # there was no session: nothing is kept, and there are no figures
         last = self._session.close()
         if self._session.learned is not None and self._plan.keep_learned is not None:
             self._keep(self._plan.keep_learned, self._session.learned)
@@ -244,7 +245,8 @@ class Live:
         try:
             await link.run(self._stop)
         except ScriptRefused as error:
-            raise UsageError(str(error), "Another sensor, or another driver, may do.") from error
+            hint = error.hint if isinstance(error, AnotherSensor) else "Another sensor, or another driver, may do."
+            raise UsageError(str(error), hint) from error
         finally:
             for task in besides:
                 task.cancel()

@@ -124,6 +124,10 @@ async def _anyone(_: Met) -> None:
     pass
 
 
+def _untold(_: bool | None) -> None:
+    pass
+
+
 @dataclass(frozen=True, kw_only=True)
 class Wish:
     """Which sensor is to be met, and what may be thrown away on the way."""
@@ -133,6 +137,8 @@ class Wish:
     forget: bool = False  # this computer's keys for it, before anything else
     may_forget: Callable[[KeysRefused], Awaitable[bool]] = _never
     """Whether they may be forgotten, asked where the sensor does not accept them."""
+    forgot: Callable[[bool | None], None] = _untold
+    """Told that they are forgotten: whether there were any; None where the system does not tell."""
     accept: Callable[[Met], Awaitable[None]] = _anyone
     """Raises for a sensor that is not to be remembered; keys that were made for it are then forgotten."""
 
@@ -145,13 +151,13 @@ async def meet(act: Act | None, wish: Wish) -> Met:
     async with on_air(act) as air:
         found = await _found(air, wish.address)
         if wish.forget:
-            found = await _forgotten(air, found)
+            found = await _forgotten(air, found, wish)
         try:
             met = await _met(air, found, wish.key)
         except KeysRefused as refused:
             if wish.forget or not await wish.may_forget(refused):
                 raise
-            met = await _met(air, await _forgotten(air, found), wish.key)
+            met = await _met(air, await _forgotten(air, found, wish, are_there=True), wish.key)
         try:
             await wish.accept(met)
         except BaseException:
@@ -170,15 +176,22 @@ async def _found(air: Air, address: str | None) -> "Found":
     return found
 
 
-async def _forgotten(air: Air, found: "Found") -> "Found":
+async def _forgotten(air: Air, found: "Found", wish: Wish, *, are_there: bool | None = None) -> "Found":
     """The same sensor, found anew after this computer's keys for it are gone. Raises LinkError."""
+    from companion.link.bonds import bluez_path, is_bonded
+
     if found.driver is not None and driver(found.driver).broadcasts:
-        return found  # there never were any
+        wish.forgot(False)  # there never were any
+        return found
+    assert found.device is not None
+    if are_there is None and bluez_path(found.device) is not None:
+        are_there = is_bonded(found.device)
     if not await _forget(air, found):
         raise KeysRefused(
             "This computer's keys for the sensor can be removed by hand only.",
             "Remove it in the system's Bluetooth settings, then run `posture pair` without --forget.",
         )
+    wish.forgot(are_there)
     return await _found(air, found.address)
 
 

@@ -12,7 +12,7 @@ from companion.commands.consent import agrees, somebody_is_there
 from companion.commands.meeting import SEARCH_S, Met, Wish, measured_hz, meet
 from companion.commands.options import PairOptions
 from companion.commands.pinned import identity_of, mended_by, not_the_one
-from companion.commands.places import checked_alias, open_data, places
+from companion.commands.places import checked_alias, new_alias, open_data, places
 from companion.commands.store import Sensor, Store
 from companion.errors import DeviceNotFound, KeysRefused, UsageError
 from firmware_protocol.drivers import Battery
@@ -28,6 +28,11 @@ _SECURITY: Mapping[str | None, str] = {
     "unknown": "not readable on this system",
     None: "none: the link is not encrypted, and anyone in range can read it",
 }
+_FORGOT: Mapping[bool | None, str] = {
+    True: "This computer's old keys for it were removed.",
+    False: "There were no old keys for it on this computer.",
+    None: "This computer's old keys for it were removed, if there were any: the system does not tell.",
+}
 
 
 def run(options: PairOptions) -> None:
@@ -35,7 +40,7 @@ def run(options: PairOptions) -> None:
     where = open_data(places(options.shared.data_dir))
     store = Store(where)
     act = act_of(options.simulation)
-    known = None if options.alias is None else store.sensors().get(checked_alias(options.alias))
+    known = _known(options.alias, store)
     met = _met(act, options, known, store)
     sensor = _sensor(met, options, store, simulated=act is not None)
     before = store.sensors().get(sensor.alias)
@@ -51,6 +56,16 @@ def run(options: PairOptions) -> None:
         "`posture monitor` uses it from now on." if is_default else f"`posture monitor {sensor.alias}` uses it.",
         file=sys.stderr,
     )
+
+
+def _known(alias: str | None, store: Store) -> Sensor | None:
+    """The sensor that has this alias already, if any. Raises UsageError where none could have it from now on."""
+    if alias is None:
+        return None
+    known = store.sensors().get(checked_alias(alias))
+    if known is None:
+        new_alias(alias)
+    return known
 
 
 def _sensor(met: Met, options: PairOptions, store: Store, *, simulated: bool) -> Sensor:
@@ -76,16 +91,20 @@ def _met(act: Act | None, options: PairOptions, known: Sensor | None, store: Sto
     async def accept(met: Met) -> None:
         await _consent_to(met, options, store)
 
+    def forgot(are_there: bool | None) -> None:
+        print(_FORGOT[False if act is not None else are_there], file=sys.stderr)
+
     wish = Wish(
         address=options.address if again is None else again.address,
         key=options.key,
         forget=options.forget,
         may_forget=_may_forget,
+        forgot=forgot,
         accept=accept,
     )
     try:
         with mended_by(options.alias):
-            return __import__("asyncio").run(meet(act, wish))
+            return carried_out(meet(act, wish))
     except DeviceNotFound as error:
         if again is None:
             raise
@@ -174,6 +193,8 @@ def _learned(sensor: Sensor, met: Met) -> list[str]:
 def _security_words(sensor: Sensor, met: Met) -> str:
     if sensor.key:
         return "encrypted with the sensor's key"
+    if sensor.simulated:
+        return "simulated: nothing to read"
     return _SECURITY[None if met.bond is None else met.bond.value]
 
 

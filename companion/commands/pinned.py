@@ -16,6 +16,14 @@ from firmware_protocol.scripts import ScriptRefused
 _FORGET = "posture pair --forget"
 
 
+class AnotherSensor(ScriptRefused):
+    """It has another identity than the one that was paired under this name, or none; `hint` says what can be done."""
+
+    def __init__(self, alias: str) -> None:
+        super().__init__(not_the_one(alias))
+        self.hint = f"`posture pair {alias}` gives it this name, if you agree; `posture pair NAME` another one."
+
+
 def identity_of(frames: Iterable[Frame]) -> str:
     """The identity (hexadecimal) among what was read from a sensor; empty for a sensor that has none."""
     for frame in frames:
@@ -28,13 +36,13 @@ def identity_of(frames: Iterable[Frame]) -> str:
 
 
 def pinned(sensor: Sensor) -> Callable[[Reading], None] | None:
-    """What looks at every reading of a start and raises ScriptRefused for an impostor; None: nothing was pinned."""
+    """What looks at every reading of a start and raises AnotherSensor for an impostor; None: nothing was pinned."""
     if not sensor.identity:
         return None
 
     def verify(reading: Reading) -> None:
         if reading.characteristic == INFO and identity_of([reading]) != sensor.identity:
-            raise ScriptRefused(not_the_one(sensor.alias))
+            raise AnotherSensor(sensor.alias)
 
     return verify
 

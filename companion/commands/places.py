@@ -16,7 +16,9 @@ from companion.errors import UsageError
 
 SUFFIX = ".posture"
 _NUMBERED = re.compile(r"(.+)-(\d{1,6})", re.ASCII)
-_ALIAS = re.compile(r"(?!(?:con|prn|aux|nul|com\d|lpt\d)$)[a-z0-9_-]{1,32}", re.ASCII)  # those are devices to Windows
+_ALIAS = re.compile(r"[a-z0-9_-]{1,32}", re.ASCII)
+_DEVICE = re.compile(r"con|prn|aux|nul|com\d|lpt\d", re.ASCII)  # to Windows, also with a suffix
+_ALIAS_HAS = "An alias has 1 to 32 of a-z, 0-9, - and _, and begins and ends with a letter or a digit."
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,16 @@ def close_cut_off(where: Places) -> list[Path]:
 def checked_alias(text: str) -> str:
     """An alias that is safe in a file's name; raises UsageError for any other."""
     if _ALIAS.fullmatch(text) is None:
-        raise UsageError(f"{text!r} cannot be an alias.", "An alias has 1 to 32 of a-z, 0-9, - and _.")
+        raise UsageError(f"{text!r} cannot be an alias.", _ALIAS_HAS)
+    if _DEVICE.fullmatch(text):
+        raise UsageError(f"{text!r} cannot be an alias: Windows keeps that name for itself.", "Choose another one.")
+    return text
+
+
+def new_alias(text: str) -> str:
+    """An alias that can be typed in a command besides, where one that begins with - would be taken for an option."""
+    if checked_alias(text).strip("-_") != text:
+        raise UsageError(f"{text!r} cannot be an alias.", _ALIAS_HAS)
     return text
 
 

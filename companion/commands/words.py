@@ -4,6 +4,7 @@ Raises UsageError with what the word should have been. Must never know: typer, s
 """
 
 import math
+import re
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -16,6 +17,8 @@ from companion.tables.calendar import day_of, parse_day, parse_week
 
 DEFAULT_STORY = "demo"
 KEY_BYTES = 16
+_ADDRESS = re.compile(r"(?:[0-9a-f]{2}:){5}[0-9a-f]{2}", re.ASCII | re.IGNORECASE)
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}", re.ASCII | re.IGNORECASE)
 
 
 def with_story(arguments: Sequence[str]) -> list[str]:
@@ -96,6 +99,16 @@ def key(text: str) -> bytes:
     if len(value) != KEY_BYTES:
         raise UsageError("a key has 32 hexadecimal digits.", "The sensor's own app shows it, as its bind key.")
     return value
+
+
+def bluetooth_address(text: str) -> str:
+    """A Bluetooth address as systems write it: 48 bits in hexadecimal, and on macOS a UUID in its place."""
+    if not (_ADDRESS.fullmatch(text) or _UUID.fullmatch(text)):
+        raise UsageError(
+            f"{text!r} is no Bluetooth address such as AA:BB:CC:DD:EE:FF (on macOS, a UUID).",
+            "`posture scan` lists the addresses in range.",
+        )
+    return text
 
 
 def local_day(text: str) -> date:

@@ -33,6 +33,7 @@ from firmware_protocol.posture_v1.conformance import (
     Reply,
     Scene,
     Step,
+    Unsubscribe,
 )
 from firmware_protocol.posture_v1.packets import CONTROL, INFO, Stop
 from firmware_protocol.scripts import GattStep, Read, Script, ScriptRefused, Subscribe, Write
@@ -80,6 +81,15 @@ class ExaminedLink(SensorLink):
         if found is None or not found.descriptors:
             raise lost()
         await self._within(self._client.write_gatt_descriptor(found.descriptors[0], b"\1\0"), STOP_S)
+
+    async def unsubscribe(self, characteristic: str) -> None:
+        """Have no more notifications of what was subscribed to on this link. Raises LinkError."""
+        with link_errors():
+            found = self._client.services.get_characteristic(characteristic)
+        if found is None:
+            raise lost()
+        await self._within(self._client.stop_notify(found), STOP_S)
+        self._subscribed.discard(found.handle)
 
 
 class Examiner:
@@ -201,6 +211,8 @@ class Examiner:
                 return await self._read(step)
             case Subscribe():
                 return await self._tried(_only(step))
+            case Unsubscribe(characteristic):
+                return await self._refusal(self._connected().unsubscribe(characteristic))
             case Configure(characteristic):
                 return await self._refusal(self._connected().configure(characteristic))
             case Ask():

@@ -27,9 +27,10 @@ def headline(snapshot: Snapshot) -> Headline:
     lasting = f"for {duration_words(snapshot.in_state_s)}"
     if snapshot.guide:
         return Headline("CALIBRATION", snapshot.guide, Tint.GUIDE)
-    if snapshot.fault or snapshot.context == "no_data":
+    told = snapshot.fault or snapshot.context == "no_data"
+    if told or snapshot.silent_s is not None:  # before it is told, it may be a short one; but the angle is an old one
         word = "FAULT" if snapshot.fault else "NO DATA"
-        return Headline(word, _silence(snapshot, lasting), Tint.FAULT)
+        return Headline(word, _silence(snapshot), Tint.FAULT if told else Tint.QUIET)
     if snapshot.alert_forward_s is not None:
         forward = f"forward of your baseline for {duration_words(snapshot.alert_forward_s)}"
         detail = f"{forward} {MAY_HAVE_SLIPPED}" if snapshot.suspect else forward
@@ -41,6 +42,10 @@ def headline(snapshot: Snapshot) -> Headline:
     return Headline(plain_word(snapshot.state).upper(), lasting, _JUDGED.get(snapshot.state, Tint.QUIET))
 
 
-def _silence(snapshot: Snapshot, lasting: str) -> str:
+def _silence(snapshot: Snapshot) -> str:
+    """How long the newest data are ago, and why no others come."""
+    silent_s = snapshot.in_state_s if snapshot.silent_s is None else snapshot.silent_s
+    lasting = f"for {duration_words(silent_s)}"
     words = f"no data {lasting}" if snapshot.fault else lasting
-    return f"{words}: {snapshot.silence}" if snapshot.silence else words
+    cause = snapshot.cause or snapshot.silence
+    return f"{words}: {cause}" if cause else words

@@ -140,14 +140,15 @@ def history(snapshot: Snapshot, width: int, height: int) -> list[Line]:
 
 
 def facts(snapshot: Snapshot, width: int) -> list[Line]:
-    """The sensor and its link in one line, alerts and breaks in another."""
+    """The sensor and its link in one line, alerts and breaks in another; of a link in trouble is told first."""
     loss = "" if snapshot.loss_pct is None else f"loss {snapshot.loss_pct:.1f} %"
     rate = "" if snapshot.rate_hz is None else f"{snapshot.rate_hz:.1f} Hz"
     battery = f"battery {percent_words(snapshot.battery_pct)}"
     snoozed = f"snoozed until {snapshot.snoozed_until}" if snapshot.snoozed_until else ""
     link = f"link {snapshot.link or '–'}"
+    sensor = _fields((battery, rate, loss, link), width)
     return [
-        _fields((battery, rate, loss, link), width),
+        _as_fit((link, battery, loss), width) if snapshot.trouble else sensor,
         _fields((counted(snapshot.alerts, "alert"), _break(snapshot), snoozed), width),
     ]
 
@@ -163,6 +164,17 @@ def _break(snapshot: Snapshot) -> str:
 
 def _fields(fields: Iterable[str], width: int) -> Line:
     return (Span(_fitted(" " + _GAP.join(filter(None, fields)), width)),)
+
+
+def _as_fit(fields: Iterable[str], width: int) -> Line:
+    """The first field, and those after it that there is room for."""
+    first, *others = filter(None, fields)
+    text = f" {first}"
+    for other in others:
+        if cell_len(text + _GAP + other) > width:
+            break
+        text += _GAP + other
+    return (Span(_fitted(text, width)),)
 
 
 def note(snapshot: Snapshot, width: int) -> list[Line]:

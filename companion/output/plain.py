@@ -146,8 +146,20 @@ def _count(value: object) -> str:
 
 
 def _loss(summary: Mapping[str, object]) -> str:
+    """The view's loss, and what the recording lacks: less than that where samples came late."""
     percent, lost, outages = (summary.get(name) for name in ("loss_pct", "lost_samples", "outages"))
     unknown = "– (this sensor has nothing to count it by)" if summary.get("samples") else "–"
-    share = f"{percent:.1f} %" if isinstance(percent, float) and is_known(percent) else unknown
-    words = f"{share} ({counted(lost, 'sample')})" if isinstance(lost, int) and percent is not None else share
+    words = unknown
+    if isinstance(percent, float) and is_known(percent):
+        words = f"{percent:.1f} %"
+        if isinstance(lost, int):
+            words += f" ({_lacking(percent, lost, summary.get('samples'))})"
     return f"{words}, link lost {counted(outages, 'time')}" if isinstance(outages, int) and outages else words
+
+
+def _lacking(percent: float, lost: int, samples: object) -> str:
+    """How many samples are missing, and how many of those that were came later: `percent` counts them as lost."""
+    late = round(percent / 100 * (samples + lost)) - lost if isinstance(samples, int) else 0
+    if late <= 0:
+        return counted(lost, "sample")
+    return f"as lived: {counted(late, 'sample')} came later, {lost} {'is' if lost == 1 else 'are'} missing"

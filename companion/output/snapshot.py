@@ -34,6 +34,11 @@ NOTE_NS = 8_000_000_000
 RANGE_DEG: Mapping[str, float] = {"sitting": 30.0, "standing": 17.5}
 """What 100 % of the slouch scale is where no personal range is calibrated."""
 
+QUIET_S = 1.0
+"""How long no data come until the screen says so; whether that is a loss, the session says after 5 s or more."""
+
+_LOST_S = 0.5  # where the link says that none come: it may do so while the last packet is on its way through here
+
 _NS_PER_S = 1_000_000_000
 _ANGLES = ("sagittal_deg", "lateral_deg", "uncertainty_deg", "slouch_pct")
 _NOTED = (
@@ -88,7 +93,10 @@ class Snapshot:
     alert_forward_s: float | None = None  # an alert is under way: how long its slouch has lasted
     suspect: bool = False  # the sensor may have slipped
     offer: str = ""  # what the wearer may do about it, until it is done
-    silence: str = ""  # the cause of missing data
+    silence: str = ""  # the cause of missing data, as the session told it
+    silent_s: float | None = None  # no data come: how long the newest is ago
+    cause: str = ""  # why none come, as the link says now
+    trouble: bool = False  # the link is not as it should be
     fault: bool = False
     snoozed_until: str = ""  # a clock reading
     next_break_s: float | None = None  # negative: overdue
@@ -102,7 +110,8 @@ class Snapshot:
 class SnapshotBuilder:
     """Keeps the latest snapshot of one session; incremental, and cheap enough for five calls a second.
 
-    `limit_deg` and `range_deg` stand in for those of the settings where a personal range is calibrated.
+    `limit_deg` and `range_deg` stand in for those of the settings where a personal range is calibrated. `quiet_s`:
+    how long without data is nothing unusual for this sensor.
     """
 
     def __init__(
@@ -113,8 +122,11 @@ class SnapshotBuilder:
         file: str = "",
         limit_deg: float | None = None,
         range_deg: float | None = None,
+        quiet_s: float = QUIET_S,
     ) -> None:
         self._header = header
+        self._quiet_s = quiet_s
+        self._data_ns: int | None = None  # session time of the newest sample
         self._settings = settings
         self._limit_deg, self._range_deg = limit_deg, range_deg
         self._streak, self._breaks = Streak(), Breaks()
@@ -142,11 +154,15 @@ class SnapshotBuilder:
         loss_pct: float | None = None,
         rate_hz: float | None = None,
         inclination_deg: float | None = None,
+        data_ns: int | None = None,
+        cause: str | None = None,
+        trouble: bool | None = None,
         ended: bool = False,
     ) -> Snapshot:
         """The snapshot after these POSTURE rows and events; what is None stays as it was.
 
-        `inclination_deg` is the angle to vertical, shown as long as there is no calibration.
+        `inclination_deg` is the angle to vertical, shown as long as there is no calibration. `data_ns` is the session
+        time of the newest sample, `cause` why no data would come now, `trouble` whether the link is in any.
         """
         levels = [battery.percent for battery in batteries if battery.percent is not None]
         named = {
@@ -155,9 +171,13 @@ class SnapshotBuilder:
             "loss_pct": loss_pct,
             "rate_hz": rate_hz,
             "inclination_deg": inclination_deg,
+            "cause": None if cause is None else printable(cause, LONGEST_SENTENCE),
+            "trouble": trouble,
             "ended": ended or None,
         }
         self._shown.update({name: value for name, value in named.items() if value is not None})
+        if data_ns is not None:
+            self._data_ns = max(data_ns, self._data_ns or 0)
         self._rows(rows)
         for event in events:
             self._event(event)
@@ -260,8 +280,16 @@ class SnapshotBuilder:
         self._shown["alert_forward_s"] = (
             None if slouch_since_ns is None else (self._now_ns - slouch_since_ns) / _NS_PER_S
         )
+        self._shown["silent_s"] = self._silent_s()
         since_break_s = (self._now_ns - self._breaks.last_ns) / _NS_PER_S
         self._shown["next_break_s"] = self._settings.break_.every - since_break_s
+
+    def _silent_s(self) -> float | None:
+        """Since when no data come, counted from the last; None where that is not long, or there never were any."""
+        if self._data_ns is None:
+            return None
+        silent_s = (self._now_ns - self._data_ns) / _NS_PER_S
+        return silent_s if silent_s >= (_LOST_S if self._shown.get("trouble") else self._quiet_s) else None
 
     def _ring(self) -> None:
         self._shown["bells"] = self._shown.get("bells", 0) + 1

@@ -101,7 +101,7 @@ SESSION_COLUMNS = (
         "ppm",
         "How much faster the sensor's clock ran than this computer's, in parts per million.",
     ),
-    Column("outages", "", "Times the link was lost, but for gaps that the sensor's buffer filled."),
+    Column("outages", "", "Times the link was lost, not counting gaps that the sensor's buffer filled."),
     Column("calibration_id", "", "The calibration in force at the end."),
     Column("software_version", "", "Version of the program that made the recording."),
     Column("drift_sigma_ppm", "ppm", "One standard error of drift_ppm."),

@@ -3,7 +3,8 @@
 Pure. Knows: frames, and through a decoder of its own what is missing. Must never know: how a script is carried out,
 the present time; its clock are the times of the frames.
 
-* As long as each packet follows the one before, frames are only kept: nothing is decoded twice for nothing.
+* As long as each packet follows the one before, by its index and by its time, frames are only kept: nothing is decoded
+  twice for nothing.
 * Only while motion flows is anything asked for, and only what is missing since this session joined the stream; the
   oldest first, because the buffer loses that first.
 * A hole is asked for half a second after it showed: what came in another order has come by then.
@@ -11,9 +12,12 @@ the present time; its clock are the times of the frames.
   that is busy, or does not answer, is left alone for a while, each time for twice as long.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from itertools import islice
+from operator import itemgetter
 from typing import TypeVar
 
 from firmware_protocol.counters import signed_difference
@@ -39,7 +43,7 @@ from firmware_protocol.posture_v1.packets import (
     Unsupported,
     parse_answer,
 )
-from firmware_protocol.posture_v1.track import NS_PER_S, Track
+from firmware_protocol.posture_v1.track import NS_PER_S, Track, is_timely
 from firmware_protocol.scripts import Await, Script, Write
 
 CHUNK_S = 30
@@ -51,10 +55,12 @@ ANSWER_S = 10.0
 SLOWEST_PACKETS_PER_S = 10.0
 """A buffer that is told more slowly than this counts as not answering."""
 _MAX_WAITING = 1024  # frames; then they are decoded unasked
+_HOLES_AT_ONCE = 200
 _OURS = frozenset({MOTION, CONTROL, STATUS, INFO})
 _FETCH = Fetch(0, 0, 0).to_bytes()[0]
-_HEAD_BYTES = 6  # kind, stream, index
+_HEAD_BYTES, _INDEX = 6, slice(2, 6)  # kind, stream, index
 _SAMPLE_BYTES = {int(layout): layout.sample_bytes for layout in (Layout.ACC, Layout.ACC_GYR)}
+_END = itemgetter(1)
 _Reading = TypeVar("_Reading", Status, Info)
 
 
@@ -86,10 +92,11 @@ class _Wanted:
         while self.seen and self.seen[0][0] <= t_ns - PATIENCE_NS:
             self.ripe = self.seen.popleft()[1]
 
-    def note(self, first: int, end: int, tries: int) -> None:
-        """[first, end) has now been tried so often."""
-        others = [one for one in self.tried if one[1] <= first or one[0] >= end]
-        self.tried = sorted([*others, (first, end, tries)])
+    def note(self, first: int, end: int, left: list[tuple[int, int]], tries: int) -> None:
+        """[first, end) has now been tried so often, and these parts of it have not come."""
+        outside = [(a, min(b, first), count) for a, b, count in self.tried if a < first]
+        outside += [(max(a, end), b, count) for a, b, count in self.tried if b > end]
+        self.tried = sorted([*outside, *((a, b, tries) for a, b in left)])
 
     def oldest(self, holes: list[tuple[int, int]]) -> tuple[int, int, int] | None:
         """The oldest part of the holes that may be asked for now or later, all of it tried as often."""
@@ -98,6 +105,8 @@ class _Wanted:
                 if tries < TRIES:
                     self._settle(a)
                     return a, b, tries
+        if len(holes) == _HOLES_AT_ONCE:  # the next call looks at those behind
+            self._settle(holes[-1][1])
         return None
 
     def _settle(self, floor: int) -> None:
@@ -107,8 +116,11 @@ class _Wanted:
 
     def _parts(self, first: int, end: int) -> Iterable[tuple[int, int, int]]:
         """[first, end), cut where it was tried more or less often."""
-        for a, b, tries in self.tried:
-            if first < b and a < end:
+        place = bisect_right(self.tried, first, key=_END)
+        for a, b, tries in islice(self.tried, place, None):
+            if a >= end:
+                break
+            if first < b:
                 if first < a:
                     yield first, a, 0
                 yield max(first, a), min(b, end), tries
@@ -128,6 +140,8 @@ class Backfill:
         self._status: Status | None = None
         self._packet_bytes = 0
         self._next_head = b""  # how the next packet begins if nothing is missing
+        self._rate_hz = 0  # of the stream that is decoded
+        self._time_1024 = 0  # of the packet before
         self._remarkable = False  # something may be missing
         self._wanted: _Wanted | None = None
         self._asked: _Asked | None = None
@@ -154,8 +168,10 @@ class Backfill:
             return None
         self._conclude(track, wanted)
         wanted.look(self._now_ns, track.next_index)
-        found = wanted.oldest(track.missing.within(self._oldest_held(track, wanted.floor), track.next_index))
-        self._remarkable = found is not None
+        floor = self._oldest_held(track, wanted.floor)
+        holes = track.missing.within(floor, track.next_index, _HOLES_AT_ONCE)
+        found = wanted.oldest(holes)
+        self._remarkable = found is not None or len(holes) == _HOLES_AT_ONCE or not self._in_step(track)
         if found is None or found[0] >= wanted.ripe or not self._may_ask(track, wanted):
             return None
         first, end, tries = found
@@ -188,9 +204,15 @@ class Backfill:
         self._packet_bytes = size
         if size < MOTION_HEADER_BYTES:
             return
-        sample_bytes = _SAMPLE_BYTES.get(head[0] & MotionKind.LAYOUT, size)
-        index = int.from_bytes(head[2:], "little") + (size - MOTION_HEADER_BYTES) // sample_bytes
-        self._next_head = head[:2] + (index % 2**32).to_bytes(4, "little")
+        samples = (size - MOTION_HEADER_BYTES) // _SAMPLE_BYTES.get(head[0] & MotionKind.LAYOUT, size)
+        self._next_head = head[:2] + ((int.from_bytes(head[_INDEX], "little") + samples) % 2**32).to_bytes(4, "little")
+        time_1024 = int.from_bytes(data[_HEAD_BYTES:MOTION_HEADER_BYTES], "little")
+        passed, self._time_1024 = signed_difference(time_1024, self._time_1024, bits=16), time_1024
+        self._remarkable = self._remarkable or not is_timely(passed, samples, self._rate_hz)
+
+    def _in_step(self, track: Track) -> bool:
+        """Whether the decoder has taken what was followed: a packet whose head is right may be malformed."""
+        return self._next_head[_INDEX] == (track.next_index % 2**32).to_bytes(4, "little")
 
     def _catch_up(self) -> Track | None:
         """Decode what has come; the stream that is followed."""
@@ -199,6 +221,7 @@ class Backfill:
         track = self._decoder.track
         if track is not None and (self._wanted is None or self._wanted.segment != track.segment):
             self._wanted = _Wanted(track.segment, track.segment_from, track.segment_from)
+        self._rate_hz = 0 if track is None else track.rate_hz
         return track
 
     def _described(self, data: bytes) -> None:
@@ -259,8 +282,7 @@ class Backfill:
         if answer is None and missing < asked.end - asked.first:
             return  # broken off, but some of it came: that was no fault of these samples
         gone = isinstance(answer, FetchDone) and answer.gone >= missing
-        for first, end in left:
-            wanted.note(first, end, TRIES if done and gone else asked.tries + 1)
+        wanted.note(asked.first, asked.end, left, TRIES if done and gone else asked.tries + 1)
 
     def _leave_alone(self, done: bool) -> None:
         if done:

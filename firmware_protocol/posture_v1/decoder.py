@@ -7,6 +7,8 @@ Pure. Knows: packets, and through `track` what came before. Must never know: rad
 * A packet whose `index` and `time` disagree is malformed and changes nothing. The fourth in a row that disagrees,
   where the last three agree with each other, begins a new segment: it is given out; the three before it stay
   malformed, and their samples count as lost. What was said about a packet is thus never taken back.
+* Backfilled samples that cannot have been taken yet, by the host's clock, are malformed: a buffer holds the past. Those
+  ahead of all that came live are given out, and what is expected live stays what it was.
 * A live packet further on than the next expected one: what lies between is lost, exactly. A sample that comes after
   a later one is given out flagged BACKFILLED and is no longer lost; one that had come before is a duplicate.
 * What came from the buffer is told as Filled once its FetchDone has come, or nothing more of it can: at another
@@ -200,7 +202,7 @@ class Decoder:
     def _plain(self, packets: Sequence[bytes], t_host_ns: Sequence[int], found: _Found) -> int:
         """Decode the plain packets at the front, all in one; returns how many there are."""
         track = self._track
-        if track is None:
+        if track is None or track.ahead:
             return 0
         array = np.frombuffer(b"".join(packets), dtype=_packet_dtype(len(packets[0]), track.sample_bytes // 2))
         array = array[: _leading((array["stream"] == track.stream) & (array["kind"] & _SORT == track.layout))]
@@ -222,6 +224,10 @@ class Decoder:
         kind, _, index_u32, time_1024 = MOTION_HEADER.unpack_from(data)
         backfilled = bool(kind & _BACKFILLED)
         place = track.place(index_u32, time_1024, t_host_ns, backfilled)
+        samples = (len(data) - MOTION_HEADER_BYTES) // track.sample_bytes
+        if backfilled and place.agrees and not track.may_hold(place.index + samples, t_host_ns):
+            found.malformed.append(Malformed("backfilled samples that have not been taken yet", data))
+            return
         if not place.agrees:
             if backfilled or not track.doubt(index_u32, time_1024):
                 found.malformed.append(Malformed("index and device time disagree", data))
@@ -250,20 +256,17 @@ class Decoder:
         found.duplicates += arrival.duplicates
         if not backfilled:
             track.reassured()
-            if arrival.fresh[0] < arrival.fresh[1]:
+            if arrival.fresh:
                 track.follow(place.index, place.ticks, t_host_ns)
         late = SampleFlag.BACKFILLED
-        for (first, after), extra in [*((span, late) for span in arrival.late), (arrival.fresh, 0)]:
-            if first < after:
-                if backfilled:
-                    self._note_filled(track.segment, first, after)
-                    if len(self._filling) > MISSING_AT_MOST:
-                        self._tell_filled(t_host_ns, found)
-                skipped, flags = first - place.index, [_FLAGS[data[0]] | extra]
-                part = raw[:, skipped : after - place.index]
-                found.pieces.append(
-                    Piece(Scale.of(track), part, [place.index], [place.ticks], [t_host_ns], flags, skipped)
-                )
+        for (first, after), extra in [*((span, late) for span in arrival.late), *((span, 0) for span in arrival.fresh)]:
+            if backfilled:
+                self._note_filled(track.segment, first, after)
+                if len(self._filling) > MISSING_AT_MOST:
+                    self._tell_filled(t_host_ns, found)
+            skipped, flags = first - place.index, [_FLAGS[data[0]] | extra]
+            part = raw[:, skipped : after - place.index]
+            found.pieces.append(Piece(Scale.of(track), part, [place.index], [place.ticks], [t_host_ns], flags, skipped))
 
     def _note_filled(self, segment: int, first: int, end: int) -> None:
         before = self._filling[-1] if self._filling else (segment, first, first)

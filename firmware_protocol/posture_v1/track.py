@@ -4,7 +4,8 @@ Pure, integers only. Knows: indices, device ticks (1/1024 s), arrival times. Mus
 
 A packet *agrees* when its `time` fits its `index`: seen from the anchor (the last live packet, or a later answer on
 Control), the change of time, modulo 64 s, is the change of index times the period, within 2 % + 8 ms. The 16-bit time
-alone cannot vouch for a jump of more than 60 s; that must fit the host's clock as well, within 2 % + 10 s.
+alone cannot vouch for a jump of more than 60 s; that must fit the host's clock as well, within 2 % + 10 s. Nor may any
+packet lie further ahead than that: nothing is taken in the future.
 """
 
 from dataclasses import dataclass
@@ -22,6 +23,10 @@ ALONE_S = 60
 VOUCHED_S = 800
 """Up to here the 16-bit time, at 2 %, still tells a true jump from a false one once four packets have told it."""
 HOST_SLACK_NS = 10 * NS_PER_S
+ON_THE_WAY_NS = 2 * NS_PER_S
+"""A live packet, taken in a quarter of a second and queued for one, is not longer than this on its way."""
+AHEAD_AT_MOST = 500
+"""So many intervals are kept of what came from a buffer ahead of all that came live."""
 STARTED_SLACK_TICKS = TICKS_PER_S  # sample 0 is taken within 1 s of the answer
 TIME_SLACK_TICKS = TICKS_PER_S // 4  # and one period: the next sample may lie in a block not yet read
 CLOCK_SLACK_US = 2_000_000
@@ -42,10 +47,10 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Arrival:
-    """What is new of some samples: intervals that came late, one at the front (or empty), and the counts."""
+    """What is new of some samples: intervals that came late, those ahead of all that came live, and the counts."""
 
     late: list[tuple[int, int]]
-    fresh: tuple[int, int]
+    fresh: list[tuple[int, int]]
     lost: int
     duplicates: int
 
@@ -70,6 +75,16 @@ def ns_of(ticks: _Ticks) -> _Ticks:
     return ticks * 1_953_125 // 2
 
 
+def is_timely(passed: int, samples: int, rate_hz: int) -> bool:
+    """Whether so many ticks agree with so many samples from one packet to the next."""
+    return _is_near(passed * rate_hz - samples * TICKS_PER_S, samples, rate_hz)
+
+
+def _is_near(deviation: int, delta: int, rate_hz: int, slack_ticks: int = 0) -> bool:
+    # 2 % + 8 ms, in ticks × rate × 125 so that all is integer: the same decision on any machine
+    return abs(deviation) * 125 <= 2560 * abs(delta) + (1024 + 125 * slack_ticks) * rate_hz
+
+
 class Track:
     """A stream from the answer that announced it. Mutable, private to one decoder."""
 
@@ -87,6 +102,7 @@ class Track:
         self.counted_from = joined
         self.missing = Missing()
         self.missing.add(0, joined)
+        self.ahead: list[tuple[int, int]] = []  # came from the buffer before anything live behind it, in order
         self._joining = joined > 0
         self._told = (joined, answer.time_us)
         self.anchor = self._anchor_of(answer, joined, t_host_ns)
@@ -136,10 +152,17 @@ class Track:
         return self._skip_to(self.next_index + max(0, signed_difference(end_u32, self.next_index)))
 
     def _skip_to(self, index: int) -> int:
-        lost = index - self.next_index
-        self.missing.add(self.next_index, index)
-        self.next_index = index
+        lost = 0
+        for first, end in _without(self.next_index, index, self.ahead):
+            self.missing.add(first, end)
+            lost += end - first
+        self._go_to(index)
         return lost
+
+    def _go_to(self, index: int) -> None:
+        self.next_index = index
+        if self.ahead:
+            self.ahead = [span for span in self.ahead if span[1] > index]
 
     def place(self, index_u32: int, time_1024: int, t_host_ns: int, backfilled: bool) -> Place:
         """Where a packet with these counters lies."""
@@ -150,7 +173,7 @@ class Track:
         timely = self._timely(deviation, delta, anchor.slack_ticks)
         by_host = self._host_agrees(delta, t_host_ns)
         near = abs(delta) <= ALONE_S * self.rate_hz
-        believed = near or by_host or (backfilled and self._is_past(delta, t_host_ns))
+        believed = by_host or ((near or backfilled) and self._is_past(delta, t_host_ns))
         return Place(
             anchor.index + delta,
             anchor.ticks + (expected + deviation) // self.rate_hz,
@@ -172,9 +195,7 @@ class Track:
         return ((time_1024 - from_ticks) * self.rate_hz - expected + turn // 2) % turn - turn // 2
 
     def _timely(self, deviation: int, delta: int, slack_ticks: int) -> bool:
-        # 2 % + 8 ms, in ticks × rate × 125 so that all is integer: the same decision on any machine
-        allowed = 2560 * abs(delta) + (1024 + 125 * slack_ticks) * self.rate_hz
-        return abs(deviation) * 125 <= allowed
+        return _is_near(deviation, delta, self.rate_hz, slack_ticks)
 
     def _host_agrees(self, delta: int, t_host_ns: int) -> bool:
         length_ns = delta * self.period_ns
@@ -182,21 +203,29 @@ class Track:
 
     def _is_past(self, delta: int, t_host_ns: int) -> bool:
         """Whether a sample `delta` from the anchor has been taken by now: what a buffer holds may be of any age."""
-        return delta * self.period_ns * 50 <= (t_host_ns - self.anchor.t_host_ns) * 51 + 50 * HOST_SLACK_NS
+        passed_ns = max(0, t_host_ns - self.anchor.t_host_ns)
+        return delta * self.period_ns * 50 <= passed_ns * 51 + 50 * HOST_SLACK_NS
+
+    def may_hold(self, end: int, t_host_ns: int) -> bool:
+        """Whether a buffer can hold samples up to `end` by now; what lies ahead of all that came live is kept apart."""
+        delta, passed_ns = end - 1 - self.anchor.index, max(0, t_host_ns - self.anchor.t_host_ns)
+        past = delta * self.period_ns * 50 <= passed_ns * 51 + 50 * ON_THE_WAY_NS
+        return end <= self.next_index or (past and len(self.ahead) < AHEAD_AT_MOST)
 
     def accept(self, first: int, end: int, backfilled: bool) -> Arrival:
         """The samples [first, end) have come: which of them are new, and what that does to the counts."""
-        if self._joining and not backfilled:  # a packet may have been begun before the stream was joined
-            self._begin_at(min(first, self.next_index))
-        self._joining = False
+        if self._joining and not backfilled:
+            self._join_at(first)
         late = self.missing.take(first, min(end, self.next_index)) if first < self.next_index else []
         regained = sum(max(0, b - max(a, self.counted_from)) for a, b in late)
-        fresh = (max(first, self.next_index), end)
+        fresh = _without(max(first, self.next_index), end, self.ahead)
         lost = 0
-        if fresh[0] < end:
-            lost = self._skip_to(fresh[0])
-            self.next_index = end
-        came = sum(b - a for a, b in late) + max(0, fresh[1] - fresh[0])
+        if backfilled:  # never moves what is expected live: whoever could, would make all that comes live look late
+            self.ahead = _joined([*self.ahead, *fresh]) if fresh else self.ahead
+        elif self.next_index < end:
+            lost = self._skip_to(max(first, self.next_index))
+            self._go_to(end)
+        came = sum(b - a for a, b in [*late, *fresh])
         return Arrival(late, fresh, lost - regained, end - first - came)
 
     def agreeing(
@@ -204,7 +233,7 @@ class Track:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Index and ticks of the longest plain run at the front of live packets of so many samples each.
 
-        Plain: each agrees by its 16-bit time alone and lies behind the one before.
+        Plain: each agrees by its 16-bit time alone, whatever the host's clock says, and lies behind the one before.
         """
         if not len(index_u32):
             return np.empty(0, np.int64), np.empty(0, np.int64)
@@ -216,7 +245,7 @@ class Track:
         deviation = (np.diff(time_1024) * rate - delta * TICKS_PER_S + turn // 2) % turn - turn // 2
         allowed = 2560 * np.abs(delta) + 1024 * rate
         allowed[0] += 125 * anchor.slack_ticks * rate
-        plain = (np.abs(deviation) * 125 <= allowed) & (np.abs(delta) <= ALONE_S * rate)
+        plain = (np.abs(deviation) * 125 <= allowed) & (np.abs(delta) * self.period_ns <= HOST_SLACK_NS)
         plain[1:] &= delta[1:] >= samples
         plain[0] &= anchor.index + delta[0] >= self.next_index
         count = len(plain) if plain.all() else int(plain.argmin())
@@ -233,8 +262,17 @@ class Track:
         self.next_index = int(index[-1]) + samples
         return lost
 
+    def _join_at(self, first: int) -> None:
+        """The first live packet; it may have been begun before the stream was joined."""
+        self._joining = False
+        if first < self.next_index:
+            came = _without(first, self.next_index, self.missing.take(first, self.next_index))
+            self.ahead = _joined([*came, *self.ahead])
+            self.next_index = self.counted_from = first
+
     def _begin_at(self, index: int) -> None:
         self.next_index = self.counted_from = index
+        self.ahead = []
         self.missing = Missing()
         self.missing.add(0, index)
 
@@ -278,3 +316,26 @@ class Track:
         self.follow(place.index, place.ticks, t_host_ns)
         self._origin = self.anchor
         return place, lost
+
+
+def _without(first: int, end: int, others: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """[first, end) without other intervals, which are in order."""
+    left = []
+    for a, b in others:
+        if a >= end:
+            break
+        if first < a:
+            left.append((first, a))
+        first = max(first, b)
+    return [*left, (first, end)] if first < end else left
+
+
+def _joined(spans: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Intervals in order, those that touch as one."""
+    joined: list[tuple[int, int]] = []
+    for first, end in sorted(spans):
+        if joined and joined[-1][1] == first:
+            joined[-1] = (joined[-1][0], end)
+        else:
+            joined.append((first, end))
+    return joined

@@ -196,6 +196,30 @@ def test_all_is_well_and_nothing_is_paired(posture: Any, computer: Any, data_dir
     assert not data_dir.exists()
 
 
+def test_simulated_sensors_are_told_from_real_ones(posture: Any, computer: Any, data_dir: Path) -> None:
+    computer()
+    data_dir.mkdir()
+    sensor = Sensor(alias="back", driver="posture_v1", address=ADDRESS, simulated="yes")
+    Store(Places(data_dir, data_dir)).remember(sensor)
+    said = checks_of(posture("doctor", "--json").out)
+    assert said["sensors"]["says"] == "Only simulated sensors have been paired so far."
+
+
+def test_where_nothing_can_be_kept_nothing_is_promised(posture: Any, computer: Any, tmp_path: Path) -> None:
+    computer()
+    place = tmp_path / "x" / "y"
+    said = checks_of(posture("doctor", "--json", "--data-dir", place).out)["data"]
+    assert (said["ok"], said["says"].split("; ")[:2]) == (
+        True,
+        [f"{place} does not exist yet", f"{tmp_path} can be written to"],
+    )
+    if Path("/proc").is_dir():
+        said = checks_of(posture("doctor", "--json", "--data-dir", "/proc/x").out)["data"]
+        assert said["ok"] is not True
+        assert "can be written to" not in said["says"]
+    assert not (tmp_path / "x").exists()
+
+
 def test_a_sensor_that_is_there(posture: Any, computer: Any, paired: Sensor) -> None:
     computer(heard=[ADDRESS], bluez=Bluez(adapters=(ON,), devices={ADDRESS: Known(ADDRESS, True, False, 87.0)}))
     ran = posture("doctor")

@@ -26,6 +26,8 @@ STALE = "The sensor does not accept the keys that this computer has for it: it w
 OURS, OTHER = b"\x01" * 16, b"\x02" * 16
 MONITOR = ("monitor", "--plain", "--duration", "5")
 CALIBRATE = pytest.param(("calibrate", "--plain"), marks=pytest.mark.slow)
+REMOVED = "This computer's old keys for it were removed."
+UNTOLD = f"{REMOVED[:-1]}, if there were any: the system does not tell."
 FORGET = "Forget this computer's old keys for it, and pair anew? [y/N] "
 
 
@@ -179,7 +181,8 @@ def test_forget_throws_the_old_keys_away_and_pairs_anew(posture, in_range, data_
 
 def test_forget_is_no_matter_where_there_are_no_keys(posture, in_range) -> None:
     in_range()
-    assert posture("pair", "back", "--forget").code == 0
+    ran = posture("pair", "back", "--forget")
+    assert (ran.code, ran.err) == (0, f"{UNTOLD}\n`posture monitor` uses it from now on.\n")
 
 
 @pytest.mark.parametrize("line", ["y", pytest.param("YES", marks=pytest.mark.slow)])
@@ -188,7 +191,7 @@ def test_somebody_at_the_terminal_may_consent(posture, in_range, answers, data_d
     answers(line)
     ran = posture("pair", "back")
     assert ran.code == 0
-    assert ran.err == f"{STALE}\n{FORGET}`posture monitor` uses it from now on.\n"
+    assert ran.err == f"{STALE}\n{FORGET}{REMOVED}\n`posture monitor` uses it from now on.\n"
     assert identity_kept(data_dir) == OURS.hex()
 
 
@@ -219,7 +222,7 @@ def test_another_sensor_does_not_get_a_known_name_unasked(posture, in_range, dat
     bonded = another_under_the_name(posture, in_range, data_dir)
     ran = posture("pair", "back", *words)
     assert (ran.code, ran.out) == (1, "")
-    assert ran.err == (
+    assert ran.err == (UNTOLD + "\n" if words == ("--forget",) else "") + (
         "error: This sensor is not the one that was paired as 'back'.\n"
         "Another name keeps them apart: posture pair NAME\n"
     )
@@ -274,8 +277,11 @@ def test_nothing_of_an_impostor_becomes_a_session(
     assert posture("pair", "back").code == 0
     in_range(identity, kind=kind)
     ran = posture(*words)
-    assert ran.code == 1
-    assert "\nerror: This sensor is not the one that was paired as 'back'.\n" in f"\n{ran.err}"
+    assert (ran.code, "No baseline" in ran.out) == (1, False)
+    assert ran.err.endswith(
+        "error: This sensor is not the one that was paired as 'back'.\n"
+        "`posture pair back` gives it this name, if you agree; `posture pair NAME` another one.\n"
+    )
     assert not list((data_dir / "sessions").iterdir())
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from companion.commands.words import bluetooth_address
+
 SIMULATED_ADDRESS = "F4:12:3D:5A:70:01"
 
 
@@ -35,6 +37,7 @@ def test_pair_remembers_what_the_sensor_said(posture, data_dir: Path) -> None:
         "  rate     50 Hz",
         "  gives    acceleration, rotation",
         "  battery  92 %",
+        "  security simulated: nothing to read",
     ]
     kept = remembered(data_dir)
     assert kept["default"] == "upper-back"
@@ -56,10 +59,55 @@ def test_a_simulated_sensor_is_not_looked_for_on_the_real_radio(posture) -> None
     assert "is a simulated sensor" in ran.err
 
 
-def test_an_alias_that_cannot_be_one_is_refused_before_anything_is_connected(posture) -> None:
-    ran = posture("pair", "../x", "--simulated")
-    assert (ran.code, ran.out) == (1, "")
-    assert "cannot be an alias" in ran.err
+RULE = "An alias has 1 to 32 of a-z, 0-9, - and _, and begins and ends with a letter or a digit."
+
+
+@pytest.mark.parametrize(
+    ("alias", "said"),
+    [
+        ("../x", ["error: '../x' cannot be an alias.", RULE]),
+        ("-x", ["error: '-x' cannot be an alias.", RULE]),
+        ("_x", ["error: '_x' cannot be an alias.", RULE]),
+        ("x-", ["error: 'x-' cannot be an alias.", RULE]),
+        ("con", ["error: 'con' cannot be an alias: Windows keeps that name for itself.", "Choose another one."]),
+    ],
+)
+def test_an_alias_that_cannot_be_one_is_refused_before_anything_is_connected(posture, alias: str, said: list) -> None:
+    ran = posture("pair", "--simulated", "--", alias)
+    assert (ran.code, ran.out, ran.err.splitlines()) == (1, "", said)
+
+
+def test_an_alias_from_before_that_rule_is_still_one(posture, data_dir: Path) -> None:
+    posture("pair", "x", "--simulated")
+    kept = (data_dir / "sensors.json").read_text(encoding="utf-8")
+    (data_dir / "sensors.json").write_text(kept.replace('"x"', '"-x"'), encoding="utf-8")
+    ran = posture("pair", "--simulated", "--", "-x")
+    assert (ran.code, ran.lines[0]) == (0, "-x: Posture 1234 (posture_v1)")
+
+
+@pytest.mark.parametrize("address", ["zz", "F4:12:3D:5A:70", "F4-12-3D-5A-70-01", ""])
+def test_what_is_no_address_is_told_before_anything_is_looked_for(posture, address: str) -> None:
+    ran = posture("pair", "--address", address)
+    assert (ran.code, ran.err.splitlines()) == (
+        1,
+        [
+            f"error: {address!r} is no Bluetooth address such as AA:BB:CC:DD:EE:FF (on macOS, a UUID).",
+            "`posture scan` lists the addresses in range.",
+        ],
+    )
+
+
+def test_addresses_of_every_system_are_taken() -> None:
+    for text in ("F4:12:3D:5A:70:01", "f4:12:3d:5a:70:01", "6A3C1B52-1D2E-4F70-8A9B-0C1D2E3F4A5B"):
+        assert bluetooth_address(text) == text
+
+
+def test_that_nothing_was_there_to_be_forgotten_is_told(posture) -> None:
+    ran = posture("pair", "back", "--simulated", "--forget")
+    assert (ran.code, ran.err.splitlines()) == (
+        0,
+        ["There were no old keys for it on this computer.", "`posture monitor` uses it from now on."],
+    )
 
 
 @pytest.mark.slow

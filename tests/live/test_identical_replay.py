@@ -32,10 +32,10 @@ def identical(posture: Posture, monitor: Any, *, speed: str) -> list[int]:
     ("name", "least_rows", "events"),
     [
         ("packets", 90, ["SlouchStarted", "AlertRaised", "SlouchEnded"]),
-        ("link", 70, ["SlouchStarted", "SlouchEnded"]),
+        ("link", 70, ["SlouchStarted", "GapFilled", "SlouchEnded"]),
         ("no buffer", 40, []),
         ("silence", 65, ["SignalLost", "SignalFound"]),
-        ("guided", 100, ["CalibrationTaken"]),
+        ("guided", 100, ["CalibrationTaken", "GapFilled"]),
     ],
 )
 def test_replay_repeats_the_session(

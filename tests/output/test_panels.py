@@ -46,6 +46,10 @@ def text(lines: list[Line]) -> list[str]:
         ({"alert_forward_s": 30.0, "context": "no_data"}, "NO DATA", "for 1 min 15 s", Tint.FAULT),
         ({"context": "no_data", "silence": "gone"}, "NO DATA", "for 1 min 15 s: gone", Tint.FAULT),
         ({"context": "no_data", "fault": True}, "FAULT", "no data for 1 min 15 s", Tint.FAULT),
+        ({"context": "no_data", "silent_s": 80.0, "cause": "gone"}, "NO DATA", "for 1 min 20 s: gone", Tint.FAULT),
+        ({"fault": True, "silent_s": 31.0, "silence": "gone"}, "FAULT", "no data for 31 s: gone", Tint.FAULT),
+        ({"context": "settling", "silent_s": 2.0, "cause": "gone"}, "NO DATA", "for 2 s: gone", Tint.QUIET),
+        ({"silent_s": 1.2}, "NO DATA", "for 1 s", Tint.QUIET),
         ({"guide": "Bend forward.", "fault": True}, "CALIBRATION", "Bend forward.", Tint.GUIDE),
     ],
 )
@@ -111,6 +115,23 @@ def test_facts() -> None:
         " battery –   link –",
         " 0 alerts   a break is due",
     ]
+
+
+@pytest.mark.parametrize(
+    ("link", "told"),
+    [
+        ("lost", " link lost   battery 84 %   loss 30.0 %"),
+        ("connected, but no data come", " link connected, but no data come   battery 84 %   loss 30.0 %"),
+        (
+            "lost (the sensor no longer knows this computer)",
+            " link lost (the sensor no longer knows this computer)   battery 84 %",
+        ),
+    ],
+)
+def test_the_cause_of_a_trouble_is_told_in_full(link: str, told: str) -> None:
+    snapshot = replace(JUDGED, battery_pct=84.0, rate_hz=50.0, loss_pct=30.0, link=link, trouble=True)
+    line, _ = text(panels.facts(snapshot, 80))
+    assert (line.rstrip(), len(line) <= 80) == (told, True)
 
 
 def test_the_uncalibrated_are_offered_the_key() -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -111,6 +112,23 @@ def test_the_summary_in_full(header: Opened) -> None:
         "  loss           0.3 % (12 samples), link lost 1 time",
         "recording: /data/x.posture",
     ]
+
+
+@pytest.mark.parametrize(
+    ("loss_pct", "samples", "lost", "words"),
+    [
+        (30.0, 3377, 0, "30.0 % (as lived: 1013 samples came later, 0 are missing)"),
+        (10.0, 99, 1, "10.0 % (as lived: 9 samples came later, 1 is missing)"),
+        (1.0, 99, 1, "1.0 % (1 sample)"),
+        (100 * 12 / 4615, 4603, 12, "0.3 % (12 samples)"),
+        (None, 99, 0, "– (this sensor has nothing to count it by)"),
+    ],
+)
+def test_what_came_later_is_told_from_what_is_missing(
+    header: Opened, loss_pct: float | None, samples: int, lost: int, words: str
+) -> None:
+    summary = {"loss_pct": loss_pct, "samples": samples, "lost_samples": lost, "outages": 0}
+    assert PlainLines(header).closed(summary)[-1] == f"  loss           {words}"
 
 
 def test_a_summary_without_figures_is_still_one(header: Opened) -> None:

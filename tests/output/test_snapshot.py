@@ -139,6 +139,33 @@ def test_an_alert_from_its_start_to_its_end(builder: SnapshotBuilder, make_rows:
     assert builder.update(make_rows(40, 211)).note == ""
 
 
+def test_missing_data_are_told_at_once_and_counted_from_the_last(builder: SnapshotBuilder, make_rows: MakeRows) -> None:
+    builder.update(make_rows(50), data_ns=10 * S, link="streaming", cause="none come", trouble=False)
+    builder.update(EMPTY, link="lost", cause="link lost", trouble=True)
+    seen = []
+    for first in range(50, 85, 5):  # row 50 is at 10 s
+        rows = make_rows(5, first, "settling" if first < 75 else "no_data", "unknown", sagittal_deg=math.nan)
+        head = headline(builder.update(rows))
+        seen.append((head.word, head.detail))
+    assert seen == [("NO DATA", f"for {since} s: link lost") for since in range(1, 8)]
+    settling = make_rows(5, 85, "settling", "unknown", sagittal_deg=math.nan)
+    back = builder.update(settling, data_ns=18 * S, link="streaming", cause="none come", trouble=False)
+    assert (back.silent_s, headline(back).word) == (None, "SETTLING")
+
+
+def test_data_that_came_late_are_no_newer_ones(builder: SnapshotBuilder, make_rows: MakeRows) -> None:
+    builder.update(make_rows(50), data_ns=10 * S)
+    assert builder.update(make_rows(10, 50), data_ns=5 * S).silent_s == 1.8
+
+
+def test_a_sensor_that_speaks_seldom_is_not_called_silent(header: Opened, make_rows: MakeRows) -> None:
+    seldom = SnapshotBuilder(header, Settings.of({}), quiet_s=20.0)
+    assert seldom.update(make_rows(76), data_ns=0).silent_s is None
+    assert seldom.update(make_rows(26, 76)).silent_s == 20.2
+    other = SnapshotBuilder(header, Settings.of({}), quiet_s=20.0)
+    assert other.update(make_rows(11), data_ns=0, trouble=True).silent_s == 2.0
+
+
 def test_silence_and_fault(builder: SnapshotBuilder, make_rows: MakeRows) -> None:
     silent = make_rows(10, 1, "no_data", "unknown")
     lost = builder.update(silent, [happened.SignalLost(t_session_ns=0, cause="out of range")])

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from companion.simulator.buffer import fetch_done
 from companion.simulator.sampling import Clock, Run
 from companion.simulator.sensor import Firmware
 from companion.simulator.served import Appearance, Outgoing, Property, Served
@@ -93,6 +94,16 @@ def number(packet: bytes, at: int, size: int) -> int:
 def unknown(opcode: int, but: Callable[[bytes], bytes | None]) -> type[Firmware]:
     """A firmware that answers a command it does not know, with this opcode, otherwise."""
     return answers(0xFF, lambda data: but(data) if data[1] == opcode else data)
+
+
+class TenHertz(Firmware):
+    """It breaks no rule: 10 Hz is all that it offers."""
+
+    def _info(self) -> p.Info:
+        return replace(super()._info(), rates_mask=1)
+
+    def _offers(self, start: p.Start) -> bool:
+        return super()._offers(start) and start.rate_hz == 10
 
 
 # One rule each.
@@ -407,7 +418,7 @@ class GoesOn(Altered):
     def outgoing(self, out: Outgoing) -> list[Outgoing]:
         if out.characteristic == p.MOTION:
             self.last = out.data
-        if out.characteristic != p.CONTROL or out.data[:2] != b"\x82\x00" or not self.last:
+        if out.characteristic != p.CONTROL or out.data[:2] != b"\x82\x00" or self.last[1:2] != out.data[2:3]:
             return [out]
         packet = bytearray(self.last[:20])
         put(packet, 2, number(out.data, 3, 4) + 1, 4)
@@ -481,6 +492,108 @@ class Stalls(Altered):
     def outgoing(self, out: Outgoing) -> list[Outgoing]:
         waits = out.characteristic == p.MOTION and not out.data[0] & 8 and self._fetching is not None
         return [] if waits else [out]
+
+
+class Late(Firmware):
+    """Live packets wait for 1.8 s; what waits at a Stop or a Start is sent then."""
+
+    waiting: tuple[Outgoing, ...] = ()
+
+    def advance(self, now_ns: int) -> list[Outgoing]:
+        sent = super().advance(now_ns)
+        delayed = [out for out in sent if out.characteristic == p.MOTION and not out.data[0] & 8]
+        waiting = (*self.waiting, *(replace(out, t_ns=out.t_ns + 18 * S // 10) for out in delayed))
+        self.waiting = tuple(out for out in waiting if out.t_ns > now_ns)
+        due = [out for out in waiting if out.t_ns <= now_ns]
+        return sorted([*(out for out in sent if out not in delayed), *due], key=lambda out: out.t_ns)
+
+    def disconnected(self, now_ns: int) -> None:
+        self.waiting = ()
+        super().disconnected(now_ns)
+
+    def _stop(self) -> list[Outgoing]:
+        return self._at_last() + super()._stop()
+
+    def _start(self, command: p.Start) -> list[Outgoing]:
+        return (self._at_last() if self._offers(command) else []) + super()._start(command)
+
+    def _at_last(self) -> list[Outgoing]:
+        waiting, self.waiting = self.waiting, ()
+        return [replace(out, t_ns=self._now_ns) for out in waiting]
+
+
+class LooksAhead(Firmware):
+    """A Fetch waits for samples that were not taken when it came."""
+
+    def _fetch(self, command: p.Fetch, opcode: int) -> list[Outgoing]:
+        out = super()._fetch(command, opcode)
+        if self._fetching is not None:
+            self._fetching.end = max(self._fetching.end, min(command.first + command.count, self._fetching.end + 100))
+        return out
+
+
+class Deaf(Firmware):
+    """A Fetch while Motion is not subscribed to is done at once, and everything is gone."""
+
+    def _fetch(self, command: p.Fetch, opcode: int) -> list[Outgoing]:
+        if command.count and not self._on_air(p.MOTION):
+            return self._indicate(fetch_done(command))
+        return super()._fetch(command, opcode)
+
+
+class Hoards(Firmware):
+    """The stream before is kept over a Start, and sent."""
+
+    def _fetch(self, command: p.Fetch, opcode: int) -> list[Outgoing]:
+        if self._run is None or not command.count or command.stream != (self._stream - 1) % 256:
+            return super()._fetch(command, opcode)
+        (packet,) = self._run.packets(self._body, command.first, 1, 1, backfilled=True)
+        old = Outgoing(self._now_ns, p.MOTION, packet[:1] + bytes([command.stream]) + packet[2:])
+        return [old, *self._indicate(fetch_done(command, sent=1))]
+
+
+class StopEndsFetch(Firmware):
+    """A Stop ends a Fetch."""
+
+    def _stop(self) -> list[Outgoing]:
+        if self._fetching is not None:
+            self._fetching.cut_short()
+        return super()._stop()
+
+
+class OneByOne(Firmware):
+    """Time waits for the end of a Fetch."""
+
+    waiting = False
+
+    def _obey(self, command: p.Command, opcode: int) -> list[Outgoing]:
+        if self._fetching is None or not isinstance(command, p.Time):
+            return super()._obey(command, opcode)
+        self.waiting = True
+        return []
+
+    def _fetch_ended(self, *, at_once: bool = False) -> list[Outgoing]:
+        out, waiting = super()._fetch_ended(at_once=at_once), self.waiting
+        if not waiting or self._fetching is not None:
+            return out
+        self.waiting = False
+        return out + self._indicate(self._time())
+
+
+class OverflowsAt32Bits(Firmware):
+    """Numbers beyond 2^32 are a bad value."""
+
+    def _fetch(self, command: p.Fetch, opcode: int) -> list[Outgoing]:
+        if command.first + command.count > 2**32:
+            return self._indicate(fetch_done(command, p.Result.BAD_VALUE))
+        return super()._fetch(command, opcode)
+
+
+class NeverNone(Firmware):
+    """Before the first sample newest is 0."""
+
+    def _newest(self) -> int:
+        return super()._newest() % p.NONE_YET
 
 
 class DropsFetch(Firmware):

@@ -6,6 +6,8 @@
  *   packet MTU RATE LAYOUT   -> N          ticks US -> ticks time_1024
  *   boot STREAM BUFFER ROOM, listen MTU, take US MARKS V,V..., write_control HEX US, stall 0|1, status US
  *                            -> what a firmware made of posture_v1_sensor.c sends: notify HEX, indicate HEX
+ *   fetching N               -> at most N packets of the Fetch that runs, or its answer
+ *   begin                    a new stream, by a firmware that forgets the Fetch that runs
  *   follow, answer HEX US, motion HEX US   -> what a host made of posture_v1_host.c concludes
  *
  * An empty HEX is written "-". What is no request ends the program with 2.
@@ -574,6 +576,8 @@ static void short_request(const char *request)
         pv1_listens(&sensor, (unsigned)number());
     } else if (strcmp(request, "stall") == 0) {
         stalled = number() != 0;
+    } else if (strcmp(request, "begin") == 0) {
+        pv1_begin(&sensor, &sensor.sampling);
     } else if (strcmp(request, "fetching") == 0) {
         go_on_fetching((unsigned)number());
     } else if (strcmp(request, "follow") == 0) {

@@ -27,6 +27,7 @@ from firmware_protocol.posture_v1.conformance import (
     Refused,
     Reply,
     Step,
+    Unsubscribe,
     Verdict,
 )
 from firmware_protocol.posture_v1.packets import CONTROL
@@ -110,6 +111,10 @@ class Bench:
                 self._pass(STEP_NS)
                 self.subscribed.add(characteristic)
                 self.firmware.subscribed(characteristic, True)
+            case Unsubscribe(characteristic):
+                self._pass(STEP_NS)
+                self.subscribed.discard(characteristic)
+                self.firmware.subscribed(characteristic, False)
             case Configure():
                 return None if self.encrypted or not self.secure else Refused(0x0F)
             case Ask():

@@ -390,3 +390,51 @@ def test_a_long_session_keeps_few_frames(told: Any) -> None:
         session.live(100)
         assert session.asked() is None
         assert len(session.backfill._waiting) < 1124
+
+
+@pytest.mark.parametrize("ask_in_between", [False, True])
+def test_a_packet_whose_time_is_wrong_is_fetched(told: Any, ask_in_between: bool) -> None:
+    """Its head is what it should be: nothing but its time shows that the decoder refuses it."""
+    session = told()
+    session.live(20)
+    assert session.asked() is None
+    wrong = session.missed(5)
+    session.hear(session.sensor.motion(wrong, time_1024=30_000))
+    if ask_in_between:
+        assert session.asked() is None
+    session.live(20)
+    if ask_in_between:
+        assert session.asked() is None  # it shows now
+        session.live(10)
+    else:
+        session.flows()
+    assert session.asked() == Fetch(session.sensor.stream, wrong.start, 5)
+
+
+def test_nothing_is_decoded_where_nothing_is_missing(told: Any) -> None:
+    session = told()
+    session.live(20)
+    assert session.asked() is None
+    for _ in range(50):
+        session.live(10)
+        assert session.asked() is None
+    assert len(session.backfill._waiting) == 500
+
+
+def test_many_holes_are_looked_at_a_few_at_a_time(told: Any) -> None:
+    """What is gone is passed over, however many parts it has, and the next hole is found."""
+    session = told()
+    gap = session.missed(1400)
+    session.live(1)
+    session.flows()
+    fetch = session.asked()
+    for number in gap[::2]:
+        session.sends(range(number, number + 1))
+    session.live(1)
+    session.done(fetch, sent=700)
+    missed = session.missed(5)
+    session.live(10)
+    assert [session.asked() for _ in range(3)] == [None, None, None]  # 700 holes
+    assert session.asked() is None  # it shows now
+    session.live(10)
+    assert session.asked() == Fetch(session.sensor.stream, missed.start, 5)

@@ -53,7 +53,7 @@ COMPILERS = [name for name in ("gcc", "clang") if shutil.which(name)] or [
     name for name in ("cc",) if shutil.which(name)
 ]
 STRICT = ["-std=c99", "-O1", "-g", "-Wall", "-Wextra", "-Wpedantic", "-Wconversion", "-Wsign-conversion"]
-STRICT += ["-Wshadow", "-Werror"]
+STRICT += ["-Wshadow", "-Wmissing-prototypes", "-Wstrict-prototypes", "-Werror"]
 SANITIZED = ["-fsanitize=address,undefined", "-fno-sanitize-recover=all"]
 
 pytestmark = pytest.mark.skipif(not COMPILERS, reason="no C compiler here (gcc, clang or cc)")
@@ -126,13 +126,6 @@ def test_a_cpp_program_may_include_it(tmp_path: Path) -> None:
     made = compiled([compiler, *strict, f"-I{C}", "program.cpp", *parts, "-o", "program"], tmp_path)
     assert (made.returncode, made.stderr) == (0, "")
     assert compiled(["./program"], tmp_path).returncode == 0
-
-
-def test_the_firmware_of_the_guide_compiles(compiler: str, tmp_path: Path) -> None:
-    (code,) = re.findall(r"^```c\n(.*?)^```", (C / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
-    (tmp_path / "guide.c").write_text(code)
-    made = compiled([compiler, *STRICT, "-O2", f"-I{C}", "-c", "guide.c", "-o", "guide.o"], tmp_path)
-    assert (made.returncode, made.stderr) == (0, "")
 
 
 # ---- one message
@@ -340,7 +333,12 @@ def test_what_has_no_kind_or_no_room_is_not_written(ask: Ask) -> None:
 
 
 def test_samples_per_packet_and_ticks_are_pythons(ask: Ask) -> None:
-    asked = [(mtu, rate, layout) for mtu in (*range(270), 512, 517) for rate in RATES_HZ for layout in (1, 2)]
+    asked = [
+        (mtu, rate, layout)
+        for mtu in (*range(270), *range(510, 530), 600, 65535)
+        for rate in RATES_HZ
+        for layout in (1, 2)
+    ]
     answers = ask([f"packet {mtu} {rate} {layout}" for mtu, rate, layout in asked])
     assert answers == [str(samples_per_packet(mtu, rate, Layout(layout))) for mtu, rate, layout in asked]
     chance = random.Random(1)
@@ -405,6 +403,10 @@ def frames_of(answers: Sequence[str]) -> list[fp.Notification]:
     ]
 
 
+def motion_of(frames: Sequence[fp.Notification]) -> list[Motion]:
+    return [Motion.from_bytes(one.data) for one in frames if one.characteristic == MOTION]
+
+
 def test_the_session_of_the_specification(ask: Ask) -> None:
     """Section 12, but for the clock of the first answer."""
     lines = ["boot 6 0 512", "listen 23", f"write_control {TIME} 4000000", f"write_control {START} 5000000"]
@@ -461,8 +463,7 @@ def test_a_packet_never_exceeds_mtu_or_memory(ask: Ask, room: int, mtu: int, siz
     firmware.write(START)
     firmware.take(5)
     firmware.write(STOP)
-    motion = [Motion.from_bytes(one.data) for one in frames_of(ask(firmware.lines)) if one.characteristic == MOTION]
-    assert [len(packet.raw) for packet in motion] == sizes
+    assert [len(packet.raw) for packet in motion_of(frames_of(ask(firmware.lines)))] == sizes
 
 
 def test_marks_of_any_sample_are_the_packets_and_only_its(ask: Ask) -> None:
@@ -527,12 +528,141 @@ def test_a_fetch_sends_what_is_held_and_counts_the_rest(ask: Ask) -> None:
     done = [parse_answer(frame.data) for frame in frames if frame.characteristic == CONTROL]
     expected = [FetchDone(int(not one.count), one.stream, one.first, *of) for one, of in asked.items()]
     assert done == expected
-    fetched = [Motion.from_bytes(frame.data) for frame in frames if frame.characteristic == MOTION]
+    fetched = motion_of(frames)
     assert {packet.backfilled for packet in fetched} == {True}
     assert [(packet.index, len(packet.raw)) for packet in fetched[:3]] == [(6, 4), (10, 4), (14, 2)]
     for packet in fetched:
         assert packet.raw.tolist() == firmware.values[packet.index : packet.index + len(packet.raw)]
         assert packet.time_1024 == ticks_of(5_000_000 + 20_000 * (packet.index + 1)) % 65536
+
+
+FETCHES = {  # of 16 taken, of which 6 to 15 are held: what is sent
+    Fetch(7, 0, 1000): 10,
+    Fetch(7, 15, 2**32 - 1): 1,
+    Fetch(7, 16, 2**32 - 1): 0,  # not taken yet, although 6 to 15 would come behind the wrap
+    Fetch(7, 20, 2**32 - 10): 0,
+    Fetch(7, 2**32 - 16, 31): 9,
+    Fetch(7, 2**32 - 16, 22): 0,
+    Fetch(7, 2**32 - 1, 2**32 - 1): 10,
+    Fetch(7, 2**31 + 16, 2**31): 10,
+    Fetch(7, 2**31 + 15, 2**31 + 1): 0,
+}
+
+
+@pytest.mark.parametrize(("asked", "sent"), FETCHES.items())
+def test_what_is_taken_behind_a_fetch_is_gone(ask: Ask, asked: Fetch, sent: int) -> None:
+    """Live samples are taken before its end, and none of those asked for is overwritten before its turn."""
+    firmware = Firmware(buffer_samples=10)
+    firmware.listen(69)
+    firmware.write(START)
+    firmware.take(16)
+    firmware.write(asked.to_bytes().hex())
+    for packets_sent in (3, 1, 1):
+        firmware.lines.append(f"fetching {packets_sent}")
+        firmware.take(4)
+    firmware.lines.append("fetching 9")
+    frames = frames_of(ask(firmware.lines))
+    done = [parse_answer(one.data) for one in frames if one.characteristic == CONTROL][1:]
+    assert done == [FetchDone(0, 7, asked.first, sent, asked.count - sent)]
+    backfilled = [one for one in motion_of(frames) if one.backfilled]
+    numbers = [packet.index + k for packet in backfilled for k in range(len(packet.raw))]
+    assert numbers == sorted(numbers)
+    assert len(numbers) == sent
+    assert set(numbers) <= set(range(6, 16))
+
+
+def test_what_is_overwritten_before_its_turn_is_gone(ask: Ask) -> None:
+    firmware = Firmware(buffer_samples=10)
+    firmware.listen(69)
+    firmware.write(START)
+    firmware.take(16)
+    firmware.write(Fetch(7, 4, 50).to_bytes().hex())
+    firmware.lines.append("fetching 1")  # 6 to 9
+    firmware.take(6)  # 10 and 11 are overwritten
+    firmware.lines.append("fetching 9")
+    frames = frames_of(ask(firmware.lines))
+    assert [(one.index, len(one.raw)) for one in motion_of(frames) if one.backfilled] == [(6, 4), (12, 4)]
+    assert parse_answer(frames[-1].data) == FetchDone(0, 7, 4, 8, 42)
+
+
+def test_a_fetch_while_nobody_listens_is_busy(ask: Ask) -> None:
+    firmware = Firmware(buffer_samples=10)
+    firmware.write(START)
+    firmware.take(5)
+    for stream, count in ((7, 3), (6, 3), (7, 0)):
+        firmware.fetch(stream, 0, count)
+    answers = [parse_answer(one.data) for one in frames_of(ask(firmware.lines))][1:]
+    assert answers == [FetchDone(2, 7, 0, 0, 3), FetchDone(2, 6, 0, 0, 3), FetchDone(1, 7, 0, 0, 0)]
+
+
+def test_what_ends_a_fetch_and_what_does_not(ask: Ask) -> None:
+    firmware = Firmware(buffer_samples=100)
+    firmware.listen(69)
+    firmware.fetch(6, 0, 5)  # nothing has been taken since boot
+    firmware.fetch(6, 2**32 - 1, 5)
+    firmware.write(START)
+    firmware.take(16)
+    firmware.write(Fetch(7, 0, 16).to_bytes().hex())
+    for command in (TIME, "013c080802", STOP, "07"):  # a Start of 60 Hz is refused
+        firmware.lines.append("fetching 1")
+        firmware.write(command)
+    firmware.lines.append("fetching 9")
+    firmware.write(Fetch(7, 0, 16).to_bytes().hex())
+    firmware.lines += ["fetching 1", "listen 0", "fetching 9"]
+    firmware.listen(69)
+    firmware.write(START)
+    firmware.fetch(7, 0, 16)  # the buffer is of the new stream now
+    firmware.fetch(8, 0, 16)
+    answers = [parse_answer(one.data) for one in frames_of(ask(firmware.lines)) if one.characteristic == CONTROL]
+    assert [type(one) for one in answers[3:7]] == [TimeAnswer, Started, Stopped, Unsupported]
+    assert [one for one in answers if isinstance(one, FetchDone)] == [
+        FetchDone(0, 6, 0, 0, 5),
+        FetchDone(0, 6, 2**32 - 1, 0, 5),
+        FetchDone(0, 7, 0, 16, 0),
+        FetchDone(0, 7, 0, 4, 12),
+        FetchDone(0, 7, 0, 0, 16),
+        FetchDone(0, 8, 0, 0, 16),
+    ]
+
+
+def test_a_fetch_of_an_old_stream_sends_nothing_of_the_new_one(ask: Ask) -> None:
+    firmware = Firmware(buffer_samples=100)
+    firmware.listen(69)
+    firmware.write(START)
+    firmware.take(8)
+    firmware.write(Fetch(7, 0, 8).to_bytes().hex())
+    firmware.lines += ["fetching 1", "begin"]
+    firmware.take(8)
+    firmware.lines.append("fetching 9")
+    frames = frames_of(ask(firmware.lines))
+    assert [one.index for one in motion_of(frames) if one.backfilled] == [0]
+    assert parse_answer(frames[-1].data) == FetchDone(0, 7, 0, 4, 4)
+
+
+def test_no_packet_is_longer_than_a_value_may_be(ask: Ask) -> None:
+    firmware = Firmware(buffer_samples=200)
+    firmware.listen(600)
+    firmware.write(Start(200, 8, 1000, 2).to_bytes().hex())
+    firmware.take(100, rate_hz=200)
+    firmware.fetch(7, 0, 100)
+    sizes = [len(one.data) for one in frames_of(ask(firmware.lines)) if one.characteristic == MOTION]
+    assert sizes == [512, 512, 512, 512, 8 + 16 * 12]
+
+
+def test_what_is_in_hand_does_not_outlive_its_link(ask: Ask) -> None:
+    """A smaller MTU without a word of the lost link is another link all the same."""
+    firmware = Firmware()
+    firmware.listen(247)
+    firmware.write(START)
+    firmware.take(8)
+    firmware.listen(69)
+    firmware.take(3)
+    firmware.listen(185)  # grown: what is in hand goes on
+    firmware.take(1)
+    firmware.status()
+    answers = ask(firmware.lines)
+    assert [(one.index, len(one.raw)) for one in motion_of(frames_of(answers))] == [(8, 4)]
+    assert Status.from_bytes(bytes.fromhex(answers[-1])).dropped == 8
 
 
 def test_a_second_fetch_is_busy_and_a_start_ends_the_first(ask: Ask) -> None:
@@ -584,6 +714,161 @@ def test_taken_is_received_and_lost_and_the_buffer_holds_the_rest(ask: Ask, seed
     order = np.argsort(settled.samples["index"])
     raw = np.rint(settled.samples["acc_mps2"][order] / 9.80665 / 8 * 32768).astype(int)
     assert raw.tolist() == [values[:3] for values in firmware.values]
+
+
+# ---- the firmware of the guide
+
+
+@pytest.fixture(scope="module")
+def guide(compiler: str, sanitizers: list[str], tmp_path_factory: pytest.TempPathFactory) -> Ask:
+    """The code of the guide as printed, on a chip, a radio and a clock that are told what happens, line by line."""
+    directory = tmp_path_factory.mktemp("guide")
+    (code,) = re.findall(r"^```c\n(.*?)^```", (C / "README.md").read_text("utf-8"), re.DOTALL | re.MULTILINE)
+    (directory / "guide.c").write_text(code)
+    alone = compiled([compiler, *STRICT, "-O2", f"-I{C}", "-c", "guide.c", "-o", "guide.o"], directory)
+    assert (alone.returncode, alone.stderr) == (0, "")
+    platform = Path(__file__).with_name("c_guide_platform.c")
+    sources = [platform, C / "posture_v1.c", C / "posture_v1_sensor.c"]
+    done = compiled([compiler, *STRICT, *sanitizers, f"-I{C}", "-I.", *sources, "-o", "firmware"], directory)
+    assert (done.returncode, done.stderr) == (0, "")
+
+    def answers(lines: Sequence[str]) -> list[str]:
+        asked = "".join(f"{line}\n" for line in lines)
+        run = subprocess.run(
+            [directory / "firmware"], input=asked, capture_output=True, text=True, check=False, timeout=60
+        )
+        assert (run.returncode, run.stderr) == (0, "")
+        found = [line.strip() for line in run.stdout.splitlines()]
+        assert len(found) == len(lines)
+        return found
+
+    return answers
+
+
+def of_the_chip(stream: int, index: int, count: int, first_us: int, *, rate_hz: int = 50) -> str:
+    """The packet of samples that the platform's chip takes: the number since its set-up, then what is in force."""
+    rows = [[index + k, rate_hz, 8, 2, -1, -2] for k in range(count)]
+    packet = Motion(stream, index, pv1_time(first_us), np.array(rows, np.int16))
+    return f"motion {packet.to_bytes().hex()}"
+
+
+def test_the_guides_firmware_from_the_first_link_to_the_next(guide: Ask) -> None:
+    boot_us = 4_000_000
+    told = {
+        "info": "value 01000100" + "a5" * 16 + "1f0f1f00000000",
+        "status": "value 0601ffffffff000000000000000004000000ff80",
+        "link 23 0 0": "",
+        "link 247 0 1": "status 0601ffffffff000000000000000004000000ff80",
+        "link 247 1 1": "",
+        f"write {START}": "control 81000700093d000000000032080802",
+        "confirmed": "",
+        "chip 100": "",
+        "read": " ".join(of_the_chip(7, k, 12, boot_us + 20_000 * (k + 1)) for k in range(0, 96, 12)),
+        "wait 0": "status 070963000000640000000000000006000000ff80",
+        f"write {STOP}": of_the_chip(7, 96, 4, boot_us + 20_000 * 97) + " control 82000763000000",
+        "confirmed ": "",
+        "chip 5": "",
+        "read ": "",
+        "status ": "value 070163000000640000000000000006000000ff80",
+        f"write {START} ": "control 810008" + (6_000_000).to_bytes(8, "little").hex() + "32080802",
+        "confirmed  ": "",
+        "chip 15": "",
+        "read  ": of_the_chip(8, 0, 12, 6_020_000),
+        "link 0 0 0": "",  # three in hand
+        "chip 30": "",
+        "read   ": "",
+        "link 69 1 1": "status 08092c0000002d0000002100000006000000ff80",
+        f"write {TIME}": "control 8300082d000000" + (6_900_000).to_bytes(8, "little").hex() + "32080802",
+        "confirmed   ": "",
+        "chip 6": "",
+        "read    ": of_the_chip(8, 45, 4, 6_920_000),
+        f"write {STOP} ": of_the_chip(8, 49, 2, 7_000_000) + " control 82000832000000",
+    }
+    assert dict(zip(told, guide(list(told)), strict=True)) == told
+
+
+def test_in_the_guides_firmware_no_sample_of_the_old_rate_gets_into_the_new_stream(guide: Ask) -> None:
+    faster = Start(200, 8, 1000, 2).to_bytes().hex()
+    lines = ["link 247 1 0", f"write {START}", "confirmed", "chip 5", f"write {faster}", "confirmed", "chip 19", "read"]
+    assert guide(lines)[4:] == [
+        of_the_chip(7, 0, 5, 4_020_000) + " control 810008a08f3e0000000000" + "c8080802",
+        "",
+        "",
+        of_the_chip(8, 0, 19, 4_105_000, rate_hz=200),
+    ]
+
+
+def test_what_the_guides_chip_refuses_is_not_answered_done(guide: Ask) -> None:
+    faster = Start(200, 8, 1000, 2).to_bytes().hex()
+    lines = ["link 69 1 0", "broken 1", f"write {START}", "confirmed", f"write {START}", "confirmed", "chip 2"]
+    lines += ["broken 1", f"write {faster}", "confirmed", "chip 2", "read"]
+    lines += ["broken 2", f"write {faster}", "confirmed", "status"]
+    answers = [one for one in guide(lines) if one]
+    assert answers[0] == "control 81010600093d000000000000000000"  # was not sampling, is not
+    assert answers[1] == "control 81000700093d000000000032080802"
+    assert answers[2] == "control 810107" + (4_040_000).to_bytes(8, "little").hex() + "32080802"  # goes on
+    assert answers[3].startswith("motion 020700000000")
+    assert answers[4] == "control 810107" + (4_080_000).to_bytes(8, "little").hex() + "00000000"  # cannot go on
+    assert answers[5] == "value 070103000000040000000000000004000000ff80"
+    refused = Start(60, 8, 1000, 2).to_bytes().hex()
+    assert guide(["link 69 1 0", f"write {refused}"])[1] == "control 81010600093d000000000000000000"
+
+
+def test_the_guides_firmware_has_one_indication_at_a_time(guide: Ask) -> None:
+    told = {
+        "link 69 1 0": "",
+        f"write {TIME}": "control 8300060000000000093d000000000000000000",
+        f"write {START}": "kept",
+        "wait 1": "",
+        "confirmed": "",
+        "radio 1 1 0": "",
+        f"write {START} ": "",  # no room for Started
+        "chip 8": "",
+        "read": "",  # no Motion overtakes it
+        f"write {STOP}": "kept",
+        "radio 1 1 1": "",
+        "wait 1 ": "control 81000701093d000000000032080802",
+        "chip 4": "",
+        "read ": of_the_chip(7, 8, 4, 4_180_002),
+        f"write {STOP} ": "kept",
+        "confirmed ": "",
+        "radio 0 1 1": "",
+        "chip 4 ": "",
+        "read  ": "",  # no room for Motion
+        f"write {STOP}  ": "control 8200070f000000",
+        "confirmed  ": "",
+        "status": "value 07010f000000100000000c00000004000000ff80",
+        "write 07": "control ff07",
+        "link 0 0 0": "",  # before it was confirmed
+        "link 69 1 0 ": "",
+        "write": "control ff00",
+    }
+    assert dict(zip(told, guide(list(told)), strict=True)) == told
+
+
+def test_the_guides_firmware_tells_status_when_it_is_due(guide: Ask) -> None:
+    lines = {
+        "wait 1000000": False,
+        "link 69 0 1": True,  # at once
+        "link 69 1 1": False,
+        f"write {START}": False,
+        "wait 999999": False,
+        "wait 1": True,  # its flags have changed
+        "wait 9999999": False,
+        "wait 1 ": True,
+        "radio 1 0 1": False,
+        "wait 10000000": False,  # no room
+        "radio 1 1 1": False,
+        "wait 100000": True,
+        "link 69 1 0": False,
+        "wait 20000000": False,
+        "link 69 1 1 ": True,
+        "link 0 0 0": False,
+        "wait 30000000": False,
+        "link 23 0 1": True,
+    }
+    said = guide(list(lines))
+    assert {line: "status" in one for line, one in zip(lines, said, strict=True)} == lines
 
 
 # ---- a host made of it

@@ -59,6 +59,21 @@ def test_every_mtu_passes(mtu: int) -> None:
     assert broken(Firmware(LYING), mtu=mtu) == set()
 
 
+@pytest.mark.parametrize("mtu", [23, 247])
+def test_the_slowest_passes(mtu: int) -> None:
+    assert broken(b.TenHertz(LYING), mtu=mtu) == set()
+
+
+def test_a_subscription_that_is_kept_over_a_lost_link_passes() -> None:
+    class Keeping(Firmware):
+        def connected(self, now_ns: int, mtu: int = 247) -> None:
+            super().connected(now_ns, mtu)
+            if self.sampling:
+                self.subscribed(p.MOTION, True)
+
+    assert broken(Keeping(LYING)) == set()
+
+
 def test_a_later_minor_version_with_a_longer_info_passes() -> None:
     assert broken(b.informing(lambda info: replace(info, minor=1, rates_mask=0xFF), b"abc")(LYING)) == set()
 
@@ -108,13 +123,13 @@ QUICK: list[Case] = [
     case("5 % too fast", b.Fast, "motion-rate"),
     case("the clock steps", b.Stepping, "clock", "time-agrees"),
     case("Motion before Started", b.Early, "start-order"),
-    case("live again after a Fetch", b.RepeatsAfterFetch, "motion-repeats"),
+    case("live again after a Fetch", b.RepeatsAfterFetch, "motion-repeats", "stop-silent"),
     case("Stop without its samples", b.Unflushed, "stop-flush"),
     case("one stream for ever", b.OneStream, "start-stream"),
     case("a rate not offered is taken", b.TakesAnything, "start-refuses"),
     without_buffer("not counted while alone", b.CountsForItsHost, "return-index", "motion-time", "time-agrees"),
     case("newest of Stopped exclusive", b.answers(0x82, b.plus(3, 4, 1)), "stop-newest"),
-    case("bit 3 forgotten", b.fetched(b.no_bit), "fetch-bit"),
+    case("bit 3 forgotten", b.fetched(b.no_bit), "fetch-bit", "motion-repeats"),
     case("sent + gone is not count", b.answers(0x86, b.one_more_sent), "fetch-counts"),
     case("07 is ignored", b.unknown(7, lambda _: None), "unsupported-opcode"),
     case("another opcode answers Stop", b.answers(0x82, lambda _: b"\x84\0"), "answers-opcode"),
@@ -131,7 +146,12 @@ SLOW: list[Case] = [
     case("Status every 30 s", b.RareStatus, "status-every"),
     case("no Status on change", b.Dim, "status-change"),
     case("Status with every packet", b.Talkative, "status-pace"),
-    case("newest of Status exclusive", b.telling(newest=lambda told: (told.newest + 1) % 2**32), "status-newest"),
+    case(
+        "newest of Status exclusive",
+        b.telling(newest=lambda told: (told.newest + 1) % 2**32),
+        "status-newest",
+        "newest-none",
+    ),
     case("nothing dropped, ever", b.telling(dropped=lambda _: 0), "dropped"),
     case("all dropped", b.telling(dropped=lambda told: (told.newest + 1) % 2**32), "dropped"),
     case("uptime in milliseconds", b.telling(uptime_s=lambda told: told.uptime_s * 1000), "status-uptime"),
@@ -158,7 +178,14 @@ SLOW: list[Case] = [
     case("two answers", b.Stammering, "answers"),
     case("an answer too long", b.answers(0x82, lambda data: data + bytes(14)), "answers-length"),
     case("Time is not answered", b.answers(0x83, lambda _: None), "answers"),
-    case("Time tells the newest", b.answers(0x83, b.plus(3, 4, -1)), "stop-newest", "status-newest", "stop-flush"),
+    case(
+        "Time tells the newest",
+        b.answers(0x83, b.plus(3, 4, -1)),
+        "stop-newest",
+        "status-newest",
+        "stop-flush",
+        "newest-none",
+    ),
     case("Motion behind Stopped", b.GoesOn, "stop-silent"),
     case("pattern 7 is played", b.answers(0x84, lambda _: b"\x84\0"), "vibrate"),
     case("Identify is always busy", b.answers(0x85, lambda _: b"\x85\x02"), "identify"),
@@ -175,14 +202,24 @@ SLOW: list[Case] = [
     case("forgets when alone", b.Small, "fetch-held"),
     case("two Fetches at once", b.Eager, "fetch-busy"),
     case("fetched behind the answer", b.LastFetchedLater, "fetch-sent"),
-    case("sent what is gone", b.answers(0x86, b.never_gone), "fetch-gone"),
+    case("sent what is gone", b.answers(0x86, b.never_gone), "fetch-gone", "fetch-old"),
     case("a Fetch of nothing is done", b.answers(0x86, b.zero_is_done), "fetch-zero"),
     case("Start drops the Fetch", b.DropsFetch, "fetch-start"),
+    case("a Fetch waits for what comes", b.LooksAhead, "fetch-later"),
+    case("Stop ends the Fetch", b.StopEndsFetch, "fetch-stop"),
+    case("Time waits for the Fetch", b.OneByOne, "fetch-others"),
+    case("the stream before is kept", b.Hoards, "fetch-old"),
+    case("a Fetch for nobody is done", b.Deaf, "fetch-unsubscribed"),
+    case("numbers beyond 2^32 refused", b.OverflowsAt32Bits, "fetch-wraps"),
+    case("newest is 0 before the first", b.NeverNone, "newest-none"),
+    case("and in Status only", b.telling(newest=lambda told: told.newest % p.NONE_YET), "newest-none"),
+    case("live packets wait", b.Late, "motion-late"),
+    without_buffer("live packets wait, no buffer", b.Late, "motion-late"),
     without_buffer("no answer without a buffer", b.unknown(6, lambda _: None), "fetch-unsupported"),
     without_buffer("two packets swapped", b.Swapping, "motion-order"),
     without_buffer("bit 3 at times", b.live(b.at_times(b.set_bit_3)), "motion-live"),
     without_buffer("another stream at times", b.live(b.at_times(b.other_stream)), "motion-stream"),
-    case("no Start while sampling", b.BusySampling, "start-restarts", "start-offers", "fetch-start"),
+    case("no Start while sampling", b.BusySampling, "start-restarts", "start-offers"),
     case("Time tells the last values", b.Remembers, "time-stopped", "stop-answer"),
     case("advertises no service", b.Anonymous, "advertised"),
     case("Info too short", b.Curt, "info-length"),

@@ -50,3 +50,14 @@ def test_memory_is_bounded_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyP
         missing.add(10 * number, 10 * number + 1)
     assert len(missing) == 3
     assert missing.take(0, 100) == [(20, 21), (30, 31), (40, 41)]
+
+
+def test_memory_is_bounded_where_gaps_are_filled_in_their_middle(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(counters, "MISSING_AT_MOST", 3)
+    missing = Missing()
+    missing.add(0, 100)
+    for number in range(10, 60, 10):
+        assert missing.take(number, number + 1) == [(number, number + 1)]
+        assert len(missing) <= 3
+    assert missing.within(0, 100) == [(31, 40), (41, 50), (51, 100)]
+    assert missing.within(0, 100, 2) == [(31, 40), (41, 50)]

@@ -453,3 +453,54 @@ def test_two_decoders_share_nothing(new_sensor: Any) -> None:
     one, other = Decoder(), Decoder()
     one.feed(frames)
     assert other.feed(frames).samples.tobytes() == Decoder().feed(frames).samples.tobytes()
+
+
+def test_a_backfilled_packet_of_the_future_is_malformed_and_changes_nothing(new_sensor: Any) -> None:
+    sensor = new_sensor()
+    frames = [sensor.started(), *sensor.packets(10, 5)]
+    forged = [sensor.motion(range(50 + ahead, 55 + ahead), backfilled=True) for ahead in (150, 1000, 2900, 9000)]
+    decoded = Decoder().feed([*frames, *forged, *sensor.packets(700, 5)])
+    assert reasons(decoded)[:3] == ["backfilled samples that have not been taken yet", DISAGREE, DISAGREE]
+    assert len(decoded.malformed) == 4
+    assert (indices(decoded), decoded.lost, decoded.duplicates) == (list(range(3550)), 0, 0)
+    assert not decoded.samples["flags"].any()
+
+
+@pytest.mark.parametrize("one_by_one", [False, True])
+def test_backfill_ahead_of_all_that_is_live_does_not_make_live_packets_late(new_sensor: Any, one_by_one: bool) -> None:
+    """It may be true, within what radios delay: such samples are given out, once, and the live ones around them too."""
+    sensor = new_sensor()
+    frames = [sensor.started(), *sensor.packets(10, 5)]
+    frames += [sensor.motion(range(first, first + 5), backfilled=True) for first in (62, 80, 80, 100)]
+    frames += sensor.packets(4, 5)  # 50 to 69
+    sensor.take(7)  # 70 to 76
+    frames += [*sensor.packets(20, 5), sensor.stopped()]
+    decoder = Decoder()
+    parts = [decoder.feed([frame]) for frame in frames] if one_by_one else [decoder.feed(frames)]
+    flags = {int(one["index"]): int(one["flags"]) for part in parts for one in part.samples}
+    late = {*range(62, 67), *range(80, 85), *range(100, 105)}
+    assert sum(len(part.samples) for part in parts) == len(flags)
+    assert sorted(flags) == [number for number in range(177) if not 70 <= number < 77]
+    assert {number for number, flag in flags.items() if flag} == late
+    assert (sum(part.lost for part in parts), sum(part.duplicates for part in parts)) == (7, 20)
+
+
+def test_a_live_packet_of_the_future_is_not_believed(new_sensor: Any) -> None:
+    """The 16-bit time of a forged packet may agree; by the host's clock it cannot have been taken."""
+    sensor = new_sensor()
+    frames = [sensor.started(), *sensor.packets(10, 5)]
+    decoded = Decoder().feed([*frames, sensor.motion(range(2950, 2955)), *sensor.packets(700, 5)])
+    assert reasons(decoded) == [DISAGREE]
+    assert (indices(decoded), decoded.lost) == (list(range(3550)), 0)
+    assert not decoded.samples["flags"].any()
+
+
+def test_backfill_does_not_make_the_first_live_packet_late(new_sensor: Any) -> None:
+    sensor = new_sensor()
+    sensor.running_since(1000)
+    filled = sensor.motion(range(990, 994), backfilled=True)
+    answer = sensor.time()
+    sensor.take(4)
+    decoded = Decoder().feed([answer, filled, sensor.motion(range(992, 1004))])
+    live = decoded.samples[decoded.samples["flags"] == 0]
+    assert (live["index"].tolist(), decoded.lost, decoded.duplicates) == (list(range(994, 1004)), 0, 2)

@@ -176,6 +176,12 @@ def test_an_opcode_of_another_message_is_an_unknown_kind() -> None:
         (517, 200, Layout.ACC_GYR, 42),
         (517, 200, Layout.ACC, 50),
         (517, 10, Layout.ACC_GYR, 2),
+        (515, 200, Layout.ACC_GYR, 42),
+        (527, 200, Layout.ACC_GYR, 42),
+        (600, 200, Layout.ACC_GYR, 42),
+        (65535, 200, Layout.ACC_GYR, 42),
+        (65535, 200, Layout.ACC, 50),
+        (600, 50, Layout.ACC_GYR, 12),
     ],
 )
 def test_samples_per_packet(att_mtu: int, rate_hz: int, layout: Layout, count: int) -> None:

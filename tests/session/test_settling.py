@@ -1,5 +1,6 @@
 """Where late samples belong, in numbers written out; and that no bytes whatever break either view."""
 
+import struct
 from dataclasses import replace
 from functools import cache
 
@@ -16,6 +17,7 @@ from companion.simulator.faults import Faults
 from companion.simulator.stories import body_of
 from companion.views import Viewed, settled
 from firmware_protocol.frames import Frame, LinkDown, LinkUp, Notification, Opened
+from firmware_protocol.posture_v1.packets import MOTION
 from firmware_protocol.samples import SAMPLES, SampleFlag
 
 PERIOD_NS, T0_NS = 20, 1000
@@ -91,6 +93,21 @@ def placed(found: Settlement) -> list[tuple[int, int, int]]:
             ],
             [(1, 9, 1245)],
             id="a segment that counts anew",
+        ),
+        pytest.param(
+            [
+                packet(1100, 0),
+                packet(1200, 5, segment=1),
+                packet(1300, 2, 2, late=True, segment=1),
+                packet(1310, 3, 2, late=True, segment=0),
+            ],
+            [(0, 2, 1140), (0, 3, 1180), (0, 4, 1180)],
+            id="the same in two segments of one count, once",
+        ),
+        pytest.param(
+            [packet(1100, 0), packet(1200, 200_000_000), packet(1300, 9, late=True)],
+            [],
+            id="where the count is further on than the host's clock allows",
         ),
         pytest.param([packet(1100, 0), packet(1200, 5, late=True, segment=2)], [], id="of a segment unheard of"),
         pytest.param([packet(1100, 5, late=True)], [], id="nothing else came"),
@@ -195,3 +212,30 @@ def assert_views_agree(frames: list[Frame]) -> None:
     assert view.summary["outages"] <= lived.summary["outages"]
     assert view.summary["loss_pct"] is None or 0 <= view.summary["loss_pct"] <= lived.summary["loss_pct"]
     assert (cut.posture.tobytes(), cut.told) == (view.posture.tobytes(), view.told)
+
+
+def test_a_forged_packet_of_the_future_changes_no_length_and_no_row() -> None:
+    """One live and one backfilled packet, 58 s ahead of what the sensor can have taken: both views are as without."""
+    header = filled()[0]
+    assert isinstance(header, Opened)
+    frames = list(straight.frames(body_of("upright"), header=header, faults=Faults.of(()), duration_s=90))
+    packets = [frame for frame in frames if isinstance(frame, Notification) and frame.characteristic == MOTION]
+    packet = packets[80]
+    place = frames.index(packet)
+    kind, stream, index, time = struct.unpack_from("<BBIH", packet.data)
+    forged = [
+        replace(
+            packet,
+            t_host_ns=packet.t_host_ns + 1 + n,
+            data=struct.pack("<BBIH", kind | bit, stream, index + 2900, (time + 2900 * 1024 // 50) % 2**16)
+            + packet.data[8:],
+        )
+        for n, bit in enumerate((8, 0))
+    ]
+    attacked = [*frames[: place + 1], *forged, *frames[place + 1 :]]
+    clean = settled(header, lambda: [frames]).whole()
+    session = Session(header)
+    lived = Viewed(session, (session.feed(attacked), session.close())).whole()
+    view = settled(header, lambda: [attacked]).whole()
+    assert lived.posture.tobytes() == view.posture.tobytes() == clean.posture.tobytes()
+    assert (lived.summary["malformed"], lived.summary["lost_samples"]) == (2, 0)

@@ -20,6 +20,7 @@ from firmware_protocol.posture_v1.conformance.steps import (
     Refused,
     Reply,
     Step,
+    Unsubscribe,
 )
 
 __all__ = [
@@ -39,5 +40,6 @@ __all__ = [
     "Rule",
     "Scene",
     "Step",
+    "Unsubscribe",
     "Verdict",
 ]

@@ -152,7 +152,16 @@ def read_info() -> Asking[tuple[Info | None, bytes]]:
 
 def arrive(seen: Evidence) -> Asking[TimeAnswer]:
     """What a host does on each new link (README.md, section 10); on one that is not new only Time is asked."""
-    new = not seen.links or seen.links[-1][1] is not None
+    new = _is_new(seen)
+    time = yield from greet(seen)
+    if new:
+        yield from follow(seen)
+    return time
+
+
+def greet(seen: Evidence) -> Asking[TimeAnswer]:
+    """The same up to the point where Motion is subscribed to."""
+    new = _is_new(seen)
     if new:
         yield Subscribe(CONTROL)
         yield Subscribe(STATUS)
@@ -161,10 +170,17 @@ def arrive(seen: Evidence) -> Asking[TimeAnswer]:
     if time is None:
         seen.over = "Time was not answered"
         raise SceneEnds
-    if new:
-        yield Subscribe(MOTION)
-        seen.watch.subscribed(seen.now_ns)
     return time
+
+
+def follow(seen: Evidence) -> Asking[None]:
+    """Subscribe to Motion."""
+    yield Subscribe(MOTION)
+    seen.watch.subscribed(seen.now_ns)
+
+
+def _is_new(seen: Evidence) -> bool:
+    return not seen.links or seen.links[-1][1] is not None
 
 
 def stop_what_runs(seen: Evidence) -> Asking[None]:

@@ -5,10 +5,10 @@ Pure scripts. Must never know: how a step is carried out.
 
 from itertools import pairwise
 
-from firmware_protocol.posture_v1.conformance.asking import Asking, ask, ask_start
+from firmware_protocol.posture_v1.conformance.asking import Asking, ask, result_word
 from firmware_protocol.posture_v1.conformance.evidence import Evidence
 from firmware_protocol.posture_v1.conformance.runs import NS_PER_S, Line, Run, line_of
-from firmware_protocol.posture_v1.conformance.steps import Ask, Listen, Refused
+from firmware_protocol.posture_v1.conformance.steps import Listen
 from firmware_protocol.posture_v1.conformance.watch import Fetching
 from firmware_protocol.posture_v1.packets import (
     Fetch,
@@ -16,17 +16,15 @@ from firmware_protocol.posture_v1.packets import (
     Info,
     Motion,
     Result,
-    Start,
-    Started,
     Unsupported,
 )
 
 _TWINS_S = 1.0
 """So much before and behind the gap is fetched as well: it came live, and must be the same."""
 _SHORTEST_S, _EACH_S = 3.0, 0.1  # patience with a Fetch, and with each packet of it
-_PACKETS = 25
+_BEYOND = 3
 _LIVE_S = 1.5  # the longest silence of live packets beside a Fetch: they may wait for 1 s
-_LATE_S = 0.3  # for packets behind the answer
+LATE_S = 0.3  # for packets behind the answer
 _CLOSE_TICKS = 8.2 + 2.5  # 8 ms, and roundings down to a whole tick
 
 
@@ -39,13 +37,12 @@ def unsupported(seen: Evidence) -> Asking[None]:
         seen.note("fetch-unsupported", right, f"it was answered {reply.frame.data.hex(' ')}")
 
 
-def fetches(seen: Evidence, run: Run, info: Info, start: Start) -> Asking[None]:
-    """The gap of a disconnection with what lies beside it; what is not held; two at once; Start during one."""
+def fetches(seen: Evidence, run: Run, info: Info) -> Asking[None]:
+    """The gap of a disconnection with what lies beside it; what is not held; more than there can be; nothing."""
     yield from _gap(seen, run, info)
     yield from _not_held(seen, run)
+    yield from _beyond_all(seen, run)
     yield from _none_at_all(seen, run)
-    yield from _two(seen, run)
-    yield from _started_over(seen, run, start)
 
 
 def _gap(seen: Evidence, run: Run, info: Info) -> Asking[None]:
@@ -57,11 +54,11 @@ def _gap(seen: Evidence, run: Run, info: Info) -> Asking[None]:
     first = max(0, begin - beside)
     fetch = Fetch(run.stream, first, min(end + beside, run.end) - first)
     packets_before, began_ns = len(run.packets), seen.now_ns
-    done, fetching = yield from _fetch(seen, run, fetch)
+    done, fetching = yield from fetch_all(seen, run, fetch)
     if done is None:
         return
     lasted_s = (seen.now_ns - began_ns) / NS_PER_S
-    _counts(seen, fetch, done)
+    counts(seen, fetch, done)
     seen.note("fetch-counts", done.result == Result.OK, f"the result was {done.result}")
     room = info.buffer_samples >= run.end
     if room:
@@ -74,12 +71,12 @@ def _gap(seen: Evidence, run: Run, info: Info) -> Asking[None]:
     seen.note("fetch-live", longest_s <= _LIVE_S + 0.25, told)
 
 
-def _fetch(seen: Evidence, run: Run, fetch: Fetch) -> Asking[tuple[FetchDone | None, Fetching]]:
+def fetch_all(seen: Evidence, run: Run, fetch: Fetch) -> Asking[tuple[FetchDone | None, Fetching]]:
     """One Fetch to its end, and what came of it."""
     fetching = seen.watch.fetching = Fetching(fetch.stream, fetch.first, fetch.count, run.end)
-    patience_s = _SHORTEST_S + _EACH_S * fetch.count / max(1, _in_a_packet(run))
+    patience_s = _SHORTEST_S + _EACH_S * min(fetch.count, run.end) / max(1, in_a_packet(run))
     reply = yield from ask(seen, fetch.to_bytes(), blame="fetch-counts", fetch_s=patience_s)
-    yield Listen(_LATE_S)
+    yield Listen(LATE_S)
     seen.watch.fetching = None
     answer = seen.parsed(reply.frame.data) if reply is not None and reply.frame is not None else None
     if answer is not None and not isinstance(answer, FetchDone):
@@ -87,7 +84,7 @@ def _fetch(seen: Evidence, run: Run, fetch: Fetch) -> Asking[tuple[FetchDone | N
     return (answer if isinstance(answer, FetchDone) else None), fetching
 
 
-def _counts(seen: Evidence, fetch: Fetch, done: FetchDone) -> None:
+def counts(seen: Evidence, fetch: Fetch, done: FetchDone) -> None:
     """What every answer to Fetch must say."""
     echoes = (done.stream, done.first) == (fetch.stream, fetch.first)
     seen.note(
@@ -134,83 +131,35 @@ def _timed(seen: Evidence, line: Line | None, motion: Motion) -> None:
 def _not_held(seen: Evidence, run: Run) -> Asking[None]:
     """Samples of another stream, and of the future."""
     for fetch in (Fetch((run.stream + 7) % 256, 0, 10), Fetch(run.stream, (run.end + 100_000) % 2**32, 5)):
-        done, fetching = yield from _fetch(seen, run, fetch)
+        done, fetching = yield from fetch_all(seen, run, fetch)
         if done is None:
             return
-        _counts(seen, fetch, done)
+        counts(seen, fetch, done)
         told = f"sent {done.sent}, gone {done.gone} of {fetch.count}"
         gone = (done.sent, done.gone) == (0, fetch.count) and not fetching.packets
         seen.note("fetch-gone", gone, told)
 
 
+def _beyond_all(seen: Evidence, run: Run) -> Asking[None]:
+    """First and count together pass 2^32. Whether numbers beyond it are those from 0 on is not said: both will do."""
+    first = run.end - 10
+    if first <= _BEYOND:
+        return
+    fetch = Fetch(run.stream, first, 2**32 - first + _BEYOND)
+    done, _ = yield from fetch_all(seen, run, fetch)
+    if done is not None:
+        counts(seen, fetch, done)
+        told = f"{fetch.first} + {fetch.count} was answered {result_word(done.result)}"
+        seen.note("fetch-wraps", done.result == Result.OK, told)
+
+
 def _none_at_all(seen: Evidence, run: Run) -> Asking[None]:
-    done, _ = yield from _fetch(seen, run, Fetch(run.stream, 0, 0))
+    done, _ = yield from fetch_all(seen, run, Fetch(run.stream, 0, 0))
     if done is not None:
         right = (done.result, done.sent, done.gone) == (Result.BAD_VALUE, 0, 0)
         seen.note("fetch-zero", right, f"result {done.result}, sent {done.sent}, gone {done.gone}")
 
 
-def _two(seen: Evidence, run: Run) -> Asking[None]:
-    """A second Fetch while the first runs; where the first is done before that, nothing can be said."""
-    first, second = _many(run), Fetch(run.stream, 1, 3)
-    seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
-    mark = len(seen.answers)
-    for fetch in (first, second):
-        yield from _put(seen, fetch)
-    done = yield from _until_answered(seen, mark, 2)
-    seen.watch.fetching = None
-    if len(done) == 2 and done[0].first == second.first:
-        busy = (done[0].result, done[0].sent, done[0].gone) == (Result.BUSY, 0, second.count)
-        seen.note("fetch-busy", busy, f"result {done[0].result}, sent {done[0].sent}, gone {done[0].gone}")
-        _counts(seen, first, done[1])
-    elif not done:
-        seen.note("fetch-busy", False, "neither was answered")
-
-
-def _started_over(seen: Evidence, run: Run, start: Start) -> Asking[None]:
-    """Start while a Fetch runs: first the end of the Fetch, then the new stream."""
-    fetch = _many(run)
-    seen.watch.fetching = Fetching(run.stream, 0, run.end, run.end)
-    mark = len(seen.answers)
-    yield from _put(seen, fetch)
-    started = yield from ask_start(seen, start, rule="fetch-start")
-    yield from _until_answered(seen, mark, 1)
-    yield Listen(_LATE_S)
-    seen.watch.fetching = None
-    answers = [seen.parsed(data) for data in seen.answers[mark:]]
-    kinds = [type(answer) for answer in answers]
-    if started and Started in kinds:
-        right = FetchDone in kinds and kinds.index(FetchDone) < kinds.index(Started)
-        seen.note("fetch-start", right, "the Fetch was answered later, or never")
-    for answer in answers:
-        if isinstance(answer, FetchDone):
-            _counts(seen, fetch, answer)
-
-
-def _many(run: Run) -> Fetch:
-    """Enough to take a while, whatever the packets hold."""
-    return Fetch(run.stream, 0, max(1, min(run.end, _PACKETS * _in_a_packet(run))))
-
-
-def _in_a_packet(run: Run) -> int:
+def in_a_packet(run: Run) -> int:
+    """How many samples the last packets held, at most."""
     return max((len(packet.motion.raw) for packet in run.packets[-8:]), default=1)
-
-
-def _put(seen: Evidence, fetch: Fetch) -> Asking[None]:
-    """Write a Fetch and do not wait."""
-    seen.asked()
-    reply = yield Ask(fetch.to_bytes(), timeout_s=0.0, fetched=True)
-    if isinstance(reply, Refused):
-        seen.gave_up()
-        seen.note("fetch-busy", False, "writing it was refused with an error")
-
-
-def _until_answered(seen: Evidence, mark: int, count: int) -> Asking[list[FetchDone]]:
-    """The answers to Fetch since `mark`, once there are `count`, or after a while."""
-    done: list[FetchDone] = []
-    for _ in range(20):
-        done = [each for each in map(seen.parsed, seen.answers[mark:]) if isinstance(each, FetchDone)]
-        if len(done) >= count:
-            break
-        yield Listen(0.2)
-    return done

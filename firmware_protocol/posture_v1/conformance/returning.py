@@ -6,15 +6,17 @@ Pure script. Must never know: how a step is carried out.
 from firmware_protocol.counters import signed_difference
 from firmware_protocol.posture_v1.conformance.asking import (
     SceneEnds,
-    arrive,
     ask_start,
     ask_stop,
     ask_time,
+    follow,
+    greet,
     read_status,
     stop_what_runs,
 )
 from firmware_protocol.posture_v1.conformance.evidence import Evidence
 from firmware_protocol.posture_v1.conformance.fetching import fetches, unsupported
+from firmware_protocol.posture_v1.conformance.meanwhile import meanwhile, unsubscribed
 from firmware_protocol.posture_v1.conformance.meeting import identity_again
 from firmware_protocol.posture_v1.conformance.running import information_of, wanted
 from firmware_protocol.posture_v1.conformance.runs import RATE_SHARE, Run
@@ -41,7 +43,10 @@ def returning(seen: Evidence) -> Play:
         raise SceneEnds
     yield Reconnect(AWAY_S)
     yield from identity_again(seen)
-    after = yield from arrive(seen)
+    after = yield from greet(seen)
+    if info.capabilities & Capability.BUFFER:
+        yield from unsubscribed(seen, run)
+    yield from follow(seen)
     status = yield from read_status(seen)
     if not _went_on(seen, before, after):
         return
@@ -51,7 +56,8 @@ def returning(seen: Evidence) -> Play:
     yield Listen(_AFTER_S)
     _backlog(seen, run, after, first)
     if info.capabilities & Capability.BUFFER:
-        yield from fetches(seen, run, info, start)
+        yield from fetches(seen, run, info)
+        yield from meanwhile(seen, run, info, start)
     else:
         yield from unsupported(seen)
     yield from ask_stop(seen)

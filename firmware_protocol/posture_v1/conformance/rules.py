@@ -49,6 +49,7 @@ _LIVE = (
 _RATES = (
     ("start-restarts", 4, "Start while sampling begins a new stream without a Stop"),
     ("start-offers", 7, "every rate is taken with every range and layout that Info offers"),
+    ("newest-none", 7, "before the first sample of a stream newest is FFFFFFFF"),
     ("status-newest", 8, "newest in Status is inclusive, and is that of the stream that Status names"),
 )
 _RETURN = (
@@ -57,6 +58,7 @@ _RETURN = (
     ("return-index", 4, "samples are counted on through a disconnection"),
     ("return-backlog", 4, "packets of the time without a host are not sent later"),
     ("dropped", 8, "dropped counts the samples of this stream that were never sent live, and no others"),
+    ("fetch-unsubscribed", 9, "Fetch while Motion is not subscribed to is answered busy, with all it asked as gone"),
     ("fetch-unsupported", 9, "without a buffer Fetch is answered Unsupported"),
     ("fetch-counts", 9, "the answer to Fetch repeats what was asked, and sent + gone is its count"),
     ("fetch-held", 9, "the buffer holds every sample since Start, as many as it has room for"),
@@ -67,9 +69,18 @@ _RETURN = (
     ("fetch-time", 9, "a fetched packet has the device time of its own first sample"),
     ("fetch-live", 9, "live packets go on while a Fetch runs"),
     ("fetch-gone", 9, "samples of another stream, or not yet taken, are gone"),
+    (
+        "fetch-wraps",
+        9,
+        "Fetch whose first + count passes 2^32 is answered done",
+    ),
     ("fetch-zero", 9, "Fetch of no sample is answered bad value, with sent and gone 0"),
     ("fetch-busy", 9, "Fetch during a Fetch is answered busy, with all it asked as gone"),
+    ("fetch-others", 9, "other commands are answered while a Fetch runs"),
+    ("fetch-later", 9, "samples taken after a Fetch came are gone for it, and not waited for"),
+    ("fetch-stop", 9, "Stop does not end a Fetch"),
     ("fetch-start", 9, "Start during a Fetch is answered after the Fetch"),
+    ("fetch-old", 9, "Start empties the buffer: samples of the stream before are gone"),
 )
 _WHOLE = (
     ("answers", 7, "every command has exactly one answer"),
@@ -91,6 +102,7 @@ _WHOLE = (
     ("motion-clipped", 6, "a packet with a value at the end of its range says that it is clipped"),
     ("motion-motor", 6, "the motor's bit is set while it runs, and only then"),
     ("motion-flow", 4, "while it samples and Motion is subscribed to, no 3 s pass without a packet"),
+    ("motion-late", 4, "live packets wait for no more than 1 s"),
     ("motion-time", 1, "the device time of every packet is within 8 ms of where the measured rate puts it"),
     ("motion-rate", 1, "the measured rate is within 2 % of the nominal one"),
     ("motion-gravity", 6, "at rest the acceleration is 1 g in the range in force, within 15 %"),

@@ -26,7 +26,9 @@ from firmware_protocol.posture_v1.conformance.steps import Listen, Play
 from firmware_protocol.posture_v1.packets import (
     ACC_RANGES_G,
     GYR_RANGES_DPS,
+    NONE_YET,
     RATES_HZ,
+    TICKS_PER_S,
     Capability,
     Done,
     Info,
@@ -34,6 +36,7 @@ from firmware_protocol.posture_v1.packets import (
     Result,
     Start,
     Started,
+    Status,
     Stop,
     Stopped,
     TimeAnswer,
@@ -76,6 +79,8 @@ def live(seen: Evidence) -> Play:
     idle = yield from ask_time(seen)
     if idle is not None:
         seen.note("time-stopped", _is_idle(idle), f"it told {described(_force(idle))}")
+    if idle is not None and idle.index == 0:
+        _none_yet(seen, (yield from read_status(seen)))
     start, begun_ns = wanted(info), seen.now_ns
     if not (yield from ask_start(seen, start)):
         raise SceneEnds
@@ -165,19 +170,24 @@ def _not_offered(info: Info, start: Start) -> Iterator[bytes]:
 def _felt(seen: Evidence, info: Info) -> Asking[None]:
     """The motor and the light, where there are any."""
     yield from _done(seen, info, Capability.IDENTIFY, b"\x05", "identify")
-    begun_ns = seen.now_ns
+    begun_s, run = _device_s(seen), seen.watch.run
     done = yield from _done(seen, info, Capability.VIBRATION, bytes([4, _PATTERN_LONG]), "vibrate")
     if not done:
         return
     yield Listen(1.5)
-    run = seen.watch.run
-    during = [packet for packet in run.packets if packet.t_ns > begun_ns] if run else []
+    during = [packet for packet in run.packets if packet.ticks > begun_s * TICKS_PER_S] if run else []
     if during:
         seen.note("motion-motor", any(packet.motion.motor for packet in during), "it ran 600 ms, and no packet has it")
     reply = yield from ask(seen, bytes([4, _NO_PATTERN]), blame="vibrate")
     if reply is not None and reply.frame is not None:
         told = f"pattern {_NO_PATTERN} was answered {reply.frame.data.hex(' ')}"
         seen.note("vibrate", reply.frame.data == Done(4, Result.BAD_VALUE).to_bytes(), told)
+
+
+def _device_s(seen: Evidence) -> float:
+    """About what the device clock tells now: a packet may come later than its samples were taken."""
+    last = seen.clocks[-1]
+    return last.time_us / 1e6 + (seen.now_ns - last.received_ns) / NS_PER_S
 
 
 def _done(seen: Evidence, info: Info, capability: Capability, data: bytes, rule: str) -> Asking[bool]:
@@ -239,6 +249,7 @@ def rates(seen: Evidence) -> Play:
         yield Listen(SHORT_S)
         yield from ask_time(seen)
         yield from _counted(seen)
+    yield from _before_the_first(seen, next(_extremes(info)))
     yield from _restarts(seen, wanted(info))
     for start in _combinations(info):
         if not (yield from ask_start(seen, start, rule="start-offers")):
@@ -254,6 +265,28 @@ def _counted(seen: Evidence) -> Asking[None]:
         same = (status.stream, (status.newest + 1) % 2**32) == (time.stream, time.index)
         told = f"stream {status.stream}, newest {status.newest}, while Time tells {time.stream} and {time.index}"
         seen.note("status-newest", same, told)
+
+
+def _before_the_first(seen: Evidence, start: Start) -> Asking[None]:
+    """Stop right after Start. A sensor that claims a sample sends it; where none comes twice, there was none."""
+    for once_more in (True, False):
+        if not (yield from ask_start(seen, start)):
+            return
+        run, time = seen.watch.run, (yield from ask_stop(seen))
+        status = yield from read_status(seen)
+        if time is None or run is None or run.packets:
+            return  # too late to see it
+        if time.index == 0:
+            return _none_yet(seen, status)
+        if not once_more:
+            told = f"Time told {time.index} right after Start, and no sample came before the answer to Stop"
+            seen.note("newest-none", False, told)
+
+
+def _none_yet(seen: Evidence, status: Status | None) -> None:
+    """Status where Time tells that no sample was taken."""
+    if status is not None:
+        seen.note("newest-none", status.newest == NONE_YET, f"Status told {status.newest} where Time told 0 samples")
 
 
 def _restarts(seen: Evidence, start: Start) -> Asking[None]:

@@ -43,8 +43,8 @@ SCENES: tuple[Scene, ...] = (
     Scene("meeting", "what is offered", 1, meeting),
     Scene("info", "what it says of itself", 1, information),
     Scene("live", "a stream, with commands beside it", 17, live),
-    Scene("rates", "every rate and range", 9, rates),
-    Scene("return", "going away and coming back", 12, returning),
+    Scene("rates", "every rate and range", 10, rates),
+    Scene("return", "going away and coming back", 15, returning),
 )
 """What is played over the air, in this order; `WHOLE` is judged behind all of them, whatever became of them."""
 WHOLE = Scene("whole", "all of it together", 0, _whole)

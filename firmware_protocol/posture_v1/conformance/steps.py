@@ -60,6 +60,13 @@ class Reconnect:
 
 
 @dataclass(frozen=True, slots=True)
+class Unsubscribe:
+    """Have no more notifications of `characteristic`; the reply is None or Refused."""
+
+    characteristic: str
+
+
+@dataclass(frozen=True, slots=True)
 class Refused:
     """The sensor, or the system, answered with an error. `code` is ATT's; None where the system does not tell it."""
 
@@ -84,7 +91,7 @@ class Offer:
     descriptors: tuple[str, ...] | None = None
 
 
-Step: TypeAlias = Read | Subscribe | Ask | Configure | Listen | Pair | Reconnect
+Step: TypeAlias = Read | Subscribe | Unsubscribe | Ask | Configure | Listen | Pair | Reconnect
 Reply: TypeAlias = Reading | Answered | Refused | None
 Play: TypeAlias = Generator[Step, Reply, None]
 
@@ -105,4 +112,5 @@ __all__ = [
     "Reply",
     "Step",
     "Subscribe",
+    "Unsubscribe",
 ]

@@ -107,7 +107,10 @@ class Watch:
 
     def passed(self, now_ns: int) -> None:
         """Time has passed."""
-        if self.run is None or self._due_since_ns is None:
+        if self._due_since_ns is None:
+            return
+        if self.run is None:
+            self._due_since_ns = now_ns  # nothing is due before a Start
             return
         silent_s = (now_ns - self._due_since_ns) / NS_PER_S
         if silent_s > SILENCE_S:
@@ -149,7 +152,8 @@ class Watch:
         if run is not None and stream == run.stream:
             self._note("motion-stream", True, "")
             return run
-        if motion.backfilled and self.ended is not None and stream == self.ended.stream:
+        fetched = motion.backfilled or (self.fetching is not None and self.fetching.asks_for(motion))
+        if fetched and self.ended is not None and stream == self.ended.stream:
             return self.ended
         if run is None and self.ended is not None and stream == self.ended.stream:
             self._note("stop-silent", False, f"sample {motion.index} of stream {stream} came")

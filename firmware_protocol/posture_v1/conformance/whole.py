@@ -13,6 +13,7 @@ from firmware_protocol.posture_v1.conformance.runs import (
     NS_PER_S,
     RATE_SHARE,
     Line,
+    Packet,
     Run,
     line_of,
     measured_hz,
@@ -32,6 +33,8 @@ _CLOCK_SHARE = 0.02
 _CLOCK_SLACK_US = 5_000
 STATUS_EVERY_S, _STATUS_LATE_S = 10.0, 1.0
 STATUS_APART_S = 0.7  # a second, less what the radio may do to two notifications
+_WAIT_S, _LATE_SHARE, _LONG_RUN_S = 1.3, 0.25, 4.0
+"""1 s, and what this computer may be late; a radio disturbed for seconds delays less than a quarter of a run."""
 _STILL_G, _ONE_G_SHARE = 0.05, 0.15
 
 
@@ -41,6 +44,7 @@ def judge(seen: Evidence) -> None:
     for run in seen.watch.runs:
         _rate(seen, run)
         _times(seen, run)
+        _waits(seen, run)
         _gravity(seen, run)
         _soon(seen, run)
     _beginnings(seen)
@@ -70,6 +74,29 @@ def _times(seen: Evidence, run: Run) -> None:
         if line is not None:
             told = f"at {run.force.rate_hz} Hz they lie {line.spread / TICKS_PER_S * 500:.1f} ms to either side"
             seen.note("motion-time", line.spread <= JITTER_TICKS, told)
+
+
+def _waits(seen: Evidence, run: Run) -> None:
+    """How long after its last sample each packet came at least, by the device clock and the nearest Time answer."""
+    if not run.packets or run.packets[-1].t_ns - run.packets[0].t_ns < _LONG_RUN_S * NS_PER_S:
+        return
+    waits_s = [wait_s for packet in run.packets if (wait_s := _wait_s(seen, run, packet)) is not None]
+    late = [wait_s for wait_s in waits_s if wait_s > _WAIT_S]
+    told = f"{len(late)} of {len(waits_s)} came more than {_WAIT_S:g} s after their last sample"
+    if waits_s:
+        words = f"{told}, up to {max(waits_s):.1f} s"
+        seen.note("motion-late", len(late) < max(2, _LATE_SHARE * len(waits_s)), words)
+
+
+def _wait_s(seen: Evidence, run: Run, packet: Packet) -> float | None:
+    """At least so long; None where no device time was told on this link."""
+    told = [clock for clock in seen.clocks if clock.link == packet.link]
+    if not told:
+        return None
+    clock = min(told, key=lambda each: abs(each.received_ns - packet.t_ns))
+    taken_s = packet.ticks / TICKS_PER_S + (len(packet.motion.raw) - 1) / run.force.rate_hz
+    apart_s = taken_s - clock.time_us / 1e6
+    return (packet.t_ns - clock.received_ns) / NS_PER_S - apart_s - _CLOCK_SHARE * abs(apart_s)
 
 
 def _gravity(seen: Evidence, run: Run) -> None:
