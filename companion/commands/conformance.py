@@ -3,14 +3,13 @@
 Knows: which sensor, the scenes, how a verdict is printed. Must never know: what is checked, how a link is kept.
 """
 
-import asyncio
 import sys
 import textwrap
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from companion import host
-from companion.commands.air import OURS, Act, act_of, on_air
+from companion.commands.air import OURS, Act, act_of, carried_out, on_air
 from companion.commands.alone import alone
 from companion.commands.monitor import as_paired, driver_of, sensor_of
 from companion.commands.options import ConformanceOptions
@@ -44,7 +43,7 @@ def run(options: ConformanceOptions) -> bool:
         )
     with alone(where, sensor.alias, needed=act is None):
         try:
-            return asyncio.run(_examined(act, sensor))
+            return carried_out(_examined(act, sensor))
         except ScriptRefused as error:
             raise UsageError(str(error), "`posture pair` takes it as another one.") from error
 
