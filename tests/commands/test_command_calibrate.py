@@ -69,6 +69,7 @@ def test_a_stored_baseline_that_is_not_readable_is_one_sentence(posture, data_di
     assert ran.err.startswith("error: the stored baseline is not readable.")
 
 
+@pytest.mark.slow
 def test_quick_keeps_where_the_wearer_faces(posture, data_dir: Path) -> None:
     before = stored(data_dir, "upright", kind="standing")
     ran = posture("calibrate", "--simulated", "upright:restuck_deg=9", "--quick")

@@ -203,6 +203,7 @@ async def test_before_pairing_everything_is_refused_over_the_air() -> None:
     assert all(not entry.broken for entry in examiner.evidence.book.entries.values())
 
 
+@pytest.mark.slow
 async def test_a_link_that_is_lost_is_made_again_and_the_scene_played_anew() -> None:
     examiner = await listened(1.5, "link@0.8+0.3")
     assert examiner.losses == 1

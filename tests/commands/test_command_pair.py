@@ -194,6 +194,7 @@ def test_a_rate_that_is_not_kept_is_told_beside_the_one_that_was_asked_for(postu
     assert remembered(data_dir)["wit"]["rate_hz"] == "50"
 
 
+@pytest.mark.slow
 def test_of_two_makers_in_range_the_right_one_is_remembered(posture, around, data_dir: Path) -> None:
     around(microbit_board(), wit_board(address=ELSEWHERE))
     assert posture("pair", "wit", "--address", ELSEWHERE).code == 0

@@ -131,6 +131,7 @@ def test_the_real_radio_is_missing_in_one_sentence(posture) -> None:
     assert len(ran.err.splitlines()) <= 3
 
 
+@pytest.mark.slow
 def test_an_alias_is_the_sensor_that_was_paired_under_it(posture) -> None:
     assert posture("pair", "strap", "--simulated", "--device", "polar").code == 0
     ran = posture("monitor", "strap", "--simulated", "upright", "--json", "--duration", "1")
@@ -144,6 +145,7 @@ def test_an_alias_is_the_sensor_that_was_paired_under_it(posture) -> None:
         ]
 
 
+@pytest.mark.slow
 def test_another_sensor_under_a_known_name_is_told(posture) -> None:
     posture("pair", "strap", "--simulated", "--device", "polar,witmotion", "--address", "F4:12:3D:5A:70:04")
     ran = posture("pair", "strap", "--simulated", "--device", "polar,witmotion", "--address", "F4:12:3D:5A:70:03")

@@ -239,6 +239,7 @@ def descriptors() -> int:
     return len(list(Path("/proc/self/fd").iterdir()))
 
 
+@pytest.mark.slow
 async def test_twenty_losses_leave_no_task_descriptor_or_connection_behind(on_air):
     rig = await on_air(speed=5.0)
     async with rig.running() as supervisor:

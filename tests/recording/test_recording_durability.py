@@ -52,6 +52,7 @@ def test_flipped_bytes_are_never_silent(script: Script, tmp_path: Path) -> None:
     assert sum(loss.lost for loss in done) > RUNS // 2  # they were hit
 
 
+@pytest.mark.slow
 def test_cut_files_give_what_stood_before_the_cut(script: Script, tmp_path: Path) -> None:
     damage = script("durability_damage")
     done = damage.cuts(tmp_path, samples(damage, tmp_path), RUNS, command_every=RUNS + 1)

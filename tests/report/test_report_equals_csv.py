@@ -13,6 +13,8 @@ from companion.output.csv_tables import cell
 from companion.overview import Overview
 from companion.tables.dictionary import TABLES
 
+pytestmark = pytest.mark.slow  # a browser opens each page
+
 # Every cell that has a column: table, key of its row, column, value, text without what is beside it.
 CELLS = """() => [...document.querySelectorAll("[data-column]")].map((cell) => {
   const shown = cell.cloneNode(true);
@@ -51,8 +53,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
     directory = tmp_path_factory.mktemp("made")
     recording, tables, report = directory / "demo.posture", directory / "csv", directory / "report.html"
     shared = ("--data-dir", str(directory / "data"))
+    on_one_day = ("--started", "2026-10-21T10:00", "--zone", "Europe/Paris")  # whenever this runs
     for words in (
-        ("simulate", "demo", "--to", str(recording), "--duration", "400", *shared),
+        ("simulate", "demo", "--to", str(recording), "--duration", "400", *on_one_day, *shared),
         ("export", str(recording), "--out", str(tables), *shared),
         ("report", str(recording), "--out", str(report), *shared),
     ):

@@ -277,6 +277,7 @@ def test_one_frame_at_a_time_gives_the_same(session_frames, whole):
     assert list(told(run(session_frames, [[frame] for frame in session_frames[1:]]))) == whole
 
 
+@pytest.mark.slow
 @given(st.lists(st.integers(1, 480), max_size=20).map(sorted))
 @settings(max_examples=40, deadline=None)
 def test_any_cut_gives_the_same(session_frames, whole, cuts):
