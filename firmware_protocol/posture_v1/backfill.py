@@ -50,6 +50,10 @@ CHUNK_S = 30
 """At most so much is asked for at once: a fetch that is cut off has then cost little."""
 PATIENCE_NS = NS_PER_S // 2
 TRIES = 3
+_BROKEN_OFF, _WHOLE = 1, 4
+"""What a try counts: a link that was lost says little of the samples that were asked for, but a sensor that ends the
+link whenever it is asked is not asked for ever."""
+_ENOUGH = TRIES * _WHOLE
 FIRST_PAUSE_NS, LONGEST_PAUSE_NS = 2 * NS_PER_S, 60 * NS_PER_S
 ANSWER_S = 10.0
 SLOWEST_PACKETS_PER_S = 10.0
@@ -71,13 +75,13 @@ class _Asked:
     segment: int
     first: int
     end: int
-    tries: int  # before this one
+    tries: int  # before this one, in parts of one
     answer: Answer | None = None
 
 
 @dataclass(slots=True)
 class _Wanted:
-    """What has been tried in one segment. `tried`: intervals [first, end) and how often, in order."""
+    """What has been tried in one segment. `tried`: intervals [first, end), how often (in parts of a try), in order."""
 
     segment: int
     floor: int  # nothing below is asked for
@@ -102,7 +106,7 @@ class _Wanted:
         """The oldest part of the holes that may be asked for now or later, all of it tried as often."""
         for first, end in holes:
             for a, b, tries in self._parts(first, end):
-                if tries < TRIES:
+                if tries < _ENOUGH:
                     self._settle(a)
                     return a, b, tries
         if len(holes) == _HOLES_AT_ONCE:  # the next call looks at those behind
@@ -238,7 +242,7 @@ class Backfill:
         """A fetch is broken off; motion has to flow anew before the next, and Status has to be told anew."""
         track, wanted, self._status = self._catch_up(), self._wanted, None
         if track is not None and wanted is not None:
-            self._conclude(track, wanted)
+            self._conclude(track, wanted, _BROKEN_OFF)
             wanted.flowing_from = track.next_index
         self._remarkable = True
         if isinstance(frame, LinkUp):
@@ -263,8 +267,8 @@ class Backfill:
         asked = self._asked = _Asked(track.segment, first, first + count, tries)
         return _exchange(asked, track.stream, ANSWER_S + -(-count // each) / SLOWEST_PACKETS_PER_S)
 
-    def _conclude(self, track: Track, wanted: _Wanted) -> None:
-        """What the last fetch came to."""
+    def _conclude(self, track: Track, wanted: _Wanted, counts: int = _WHOLE) -> None:
+        """What the last fetch came to, and what it counts where nothing came of it."""
         asked, self._asked = self._asked, None
         if asked is None:
             return
@@ -282,7 +286,7 @@ class Backfill:
         if answer is None and missing < asked.end - asked.first:
             return  # broken off, but some of it came: that was no fault of these samples
         gone = isinstance(answer, FetchDone) and answer.gone >= missing
-        wanted.note(asked.first, asked.end, left, TRIES if done and gone else asked.tries + 1)
+        wanted.note(asked.first, asked.end, left, _ENOUGH if done and gone else asked.tries + counts)
 
     def _leave_alone(self, done: bool) -> None:
         if done:

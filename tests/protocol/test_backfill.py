@@ -285,6 +285,42 @@ def test_a_fetch_that_is_broken_off_goes_on_after_the_link_is_back(told: Any) ->
     assert (fetch.first, fetch.count) == (gap[500], 500)
 
 
+def test_links_that_are_lost_one_after_the_other_cost_no_sample(told: Any) -> None:
+    session = told()
+    gap = session.missed(20)
+    session.live(1)
+    session.flows()
+    for _ in range(2 * TRIES):
+        assert session.asked().first == gap.start
+        broken_off(session)
+    fetch = session.asked()
+    session.sends(gap)
+    session.live(1)
+    session.done(fetch)
+    assert session.asked() is None
+
+
+def test_a_sensor_that_ends_the_link_whenever_it_is_asked_is_left_alone(told: Any) -> None:
+    session = told()
+    session.missed(20)
+    session.live(1)
+    session.flows()
+    asked = 0
+    while session.asked() is not None:
+        asked += 1
+        broken_off(session)
+    assert asked == 4 * TRIES
+
+
+def broken_off(session: Any) -> None:
+    """The link is lost before anything comes, and is back; then motion flows."""
+    down = int(session.sensor.true_ns)
+    session.hear(fp.LinkDown(t_host_ns=down, cause="x"))
+    session.script.close()
+    session.hear(fp.LinkUp(t_host_ns=down, address="x"), description(), session.sensor.time())
+    session.live(1)
+
+
 def test_only_while_motion_flows(told: Any) -> None:
     session = told()
     session.missed(20)
