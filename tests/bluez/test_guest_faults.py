@@ -19,7 +19,10 @@ from bluez_bench import PATIENCE_S, Air, Bluetooth, on_bus, wait_until
 from companion.link.radio import Radio
 from companion.link.status import LinkState, LinkStatus
 from companion.link.supervisor import Supervisor
+from companion.session import Session
+from companion.views import Viewed, settled
 from firmware_protocol import Frame, LinkDown, LinkUp, Notification, driver
+from firmware_protocol.frames import Opened
 from firmware_protocol.posture_v1 import packets as p
 
 pytestmark = pytest.mark.bluez
@@ -88,6 +91,11 @@ class Kept:
     def motion(self) -> list[p.Motion]:
         told = [frame.data for frame in self.of(Notification) if frame.characteristic == p.MOTION]
         return [p.Motion.from_bytes(data) for data in told]
+
+    @property
+    def lost(self) -> int:
+        """How many samples have not come."""
+        return driver("posture_v1").new_decoder().feed(list(self.frames)).lost
 
     def wait_flow(self, links: int = 1, patience_s: float = PATIENCE_S) -> None:
         """Wait until motion flows over the so many-th link."""
@@ -238,6 +246,31 @@ def test_bluetoothd_is_killed_and_started_again(flowing: Kept, bluetooth: Blueto
     flowing.wait_flow(2)
     assert time.monotonic() - start_s < BACK_WITHIN_S
     flowing.check(DEAD)
+
+    # Lived it is one gap; settled there is none, once the sensor's buffer has delivered it.
+    wait_until(lambda: flowing.lost == 0, "what was missed")
+    flowing.end()
+    lived, filled = (view.summary for view in views_of(flowing.frames))
+    assert (lived["outages"], lived["lost_samples"], lived["duplicates"]) == (1, 0, 0)
+    assert lived["loss_pct"] > 0
+    assert (filled["outages"], filled["loss_pct"], filled["no_data_s"]) == (0, 0, 0)
+    assert filled["samples"] == lived["samples"]
+
+
+def views_of(frames: list[Frame]) -> tuple[Viewed, Viewed]:
+    """The session of these frames as it was lived, and settled."""
+    header = Opened(
+        t_host_ns=frames[0].t_host_ns - 1,
+        session_id="s",
+        driver="posture_v1",
+        device="sensor",
+        utc_ns=0,
+        zone="UTC",
+        software_version="test",
+    )
+    session = Session(header)
+    lived = Viewed(session, (session.feed(frames), session.close()))
+    return lived, settled(header, lambda: [frames])
 
 
 def test_the_controller_is_pulled_out_and_plugged_in_again(flowing: Kept, air: Air):

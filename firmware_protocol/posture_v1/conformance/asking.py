@@ -31,7 +31,6 @@ from firmware_protocol.posture_v1.packets import (
 
 T = TypeVar("T")
 Asking: TypeAlias = Generator[Step, Reply, T]
-UNSUPPORTED = 0xFF
 _TRIES = 2
 
 
